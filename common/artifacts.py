@@ -1,0 +1,94 @@
+"""The artifact store: files by the SHA-256 of their content, under an fsspec URL."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from common.errors import Transient
+from common.job import Pointer
+
+CHUNK = 1 << 20  #: bytes read at a time
+
+
+class ArtifactStore:
+    """Files that stages hand on. Equal bytes are one file; a file is whole or absent."""
+
+    def __init__(self, url: str, *, scratch: Path) -> None:
+        self._fs, self._root = fsspec.core.url_to_fs(url)
+        self._scratch = scratch  #: folder for local copies
+
+    def put(self, data: bytes) -> Pointer:
+        """Store bytes."""
+        pointer = Pointer(hashlib.sha256(data).hexdigest(), len(data))
+        self._store(pointer, lambda target: self._fs.pipe_file(target, data))
+        return pointer
+
+    def put_file(self, path: Path) -> Pointer:
+        """Store a local file, read in pieces."""
+        digest, size = hashlib.sha256(), 0
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+        pointer = Pointer(digest.hexdigest(), size)
+        self._store(pointer, lambda target: self._fs.put_file(str(path), target))
+        return pointer
+
+    def get(self, pointer: Pointer) -> bytes:
+        """The bytes, checked against their hash. Raises Transient when they are absent or damaged."""
+        try:
+            data: bytes = self._fs.cat_file(self._path(pointer))
+        except OSError as exc:
+            raise Transient(f"artifact {pointer.sha256[:12]} cannot be read: {exc}") from exc
+        if hashlib.sha256(data).hexdigest() != pointer.sha256:
+            raise Transient(f"artifact {pointer.sha256[:12]} is damaged: its content has another hash")
+        return data
+
+    def local(self, pointer: Pointer, suffix: str) -> Path:
+        """A local copy named by its hash, as uploads and readers of files need; made once."""
+        path = self._scratch / f"hintrelay-{pointer.sha256[:32]}{suffix}"
+        if not (path.exists() and path.stat().st_size == pointer.size):
+            self._scratch.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(f".{secrets.token_hex(4)}.part")
+            try:
+                self._fs.get_file(self._path(pointer), str(partial))
+                os.replace(partial, path)
+            except OSError as exc:
+                raise Transient(f"artifact {pointer.sha256[:12]} cannot be read: {exc}") from exc
+            finally:
+                partial.unlink(missing_ok=True)
+        return path
+
+    def locate(self, pointer: Pointer) -> str:
+        """Where the bytes are, as people may open them."""
+        return str(self._path(pointer))
+
+    def clear_scratch(self) -> None:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _path(self, pointer: Pointer) -> str:
+        return f"{self._root}/{pointer.sha256[:2]}/{pointer.sha256}"
+
+    def _store(self, pointer: Pointer, write: Any) -> None:
+        target = self._path(pointer)
+        if self._fs.exists(target) and self._fs.size(target) == pointer.size:
+            return
+        partial = f"{target}.{secrets.token_hex(4)}.part"
+        try:
+            self._fs.makedirs(target.rpartition("/")[0], exist_ok=True)
+            write(partial)
+            self._fs.mv(partial, target)
+        except OSError as exc:
+            raise Transient(f"artifact {pointer.sha256[:12]} cannot be written: {exc}") from exc
+        finally:
+            with contextlib.suppress(OSError):
+                if self._fs.exists(partial):
+                    self._fs.rm_file(partial)

@@ -1,0 +1,142 @@
+"""What people and programs may do to jobs, whichever way they come: CLI, Python, message."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from common.durations import seconds
+from common.errors import Conflict, InvalidSpec, NotFound, Unreachable
+from common.job import Job, Pointer
+from common.messages import deployment_name, idempotency_key
+from common.pipeline import CANCEL, Step, rest
+from common.spec import JobSpec
+from common.states import JobState
+from common.store import NewJob, Store, Stored
+
+SENT_AT_ONCE = 1000  #: jobs of one submit whose chains are sent right away; the tick feeds the rest
+FED_BY_TICK_MS = 0  #: such jobs are due at once
+
+
+class Nudger(Protocol):
+    """Sends chains of stages; see common.broker.Sender."""
+
+    def send_many(self, nudges: Sequence[tuple[str, Sequence[Step]]]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A spec to submit, and its data set's bytes in the artifact store, where the producer put them."""
+
+    spec: JobSpec
+    data: Pointer | None = None
+
+    @property
+    def digest(self) -> str:
+        return self.spec.digest(self.data.sha256 if self.data else None)
+
+
+class Commands:
+    """submit, register_deployment, cancel, retry. A lost nudge costs one tick, so no broker is no failure of a command
+    that was stored: `nudge_lost` tells of it."""
+
+    def __init__(self, store: Store, nudger: Nudger) -> None:
+        self._store = store
+        self._nudger = nudger
+        self.nudge_lost: Unreachable | None = None
+
+    def submit(self, wanted: Sequence[Wanted], key: str | None = None) -> list[Stored]:
+        """Store the jobs, all or none where the key conflicts with the first, and start them.
+
+        With a key, one spec under it is one job for ever; of several specs each is one job under the key. Raises
+        Conflict when the key's job has other content, InvalidSpec for a key that is none.
+        """
+        keys = _keys(wanted, key)
+        stored = self._store.create(
+            [
+                NewJob(
+                    digest=one.digest,
+                    deadline_ms=int(seconds(one.spec.limits.deadline) * 1000),
+                    record={
+                        "name": one.spec.name,
+                        "spec": one.spec.dump(),
+                        "max_attempts": one.spec.limits.max_attempts,
+                        "data": one.data.dump() if one.data else None,
+                    },
+                    key=its_key,
+                )
+                for one, its_key in zip(wanted, keys, strict=True)
+            ]
+        )
+        fresh = [one.job_id for one in stored if one.created][:SENT_AT_ONCE]
+        self._nudge([(job_id, rest(JobState.ACCEPTED)) for job_id in fresh])
+        return stored
+
+    def register_deployment(self, job: str, name: str) -> Job:
+        """The job's model answers under `name`. Early, late and twice are fine. `job` is an id or its beginning.
+
+        Raises NotFound, InvalidSpec for a name that is none, Conflict when the hints are made under another name.
+        """
+        try:
+            deployment_name(name)
+        except ValueError as exc:
+            raise InvalidSpec(f"NAME: {exc}", code="invalid_name") from exc
+        job_id = self._store.resolve(job)
+        word, *more = self._store.register(job_id, name)
+        if word == "gone":
+            raise NotFound(f"there is no job {job}")
+        if word == "finished":
+            raise Conflict(f"job {job_id} is {more[0]}: it needs no deployment name any more")
+        if word == "used":
+            raise Conflict(f"job {job_id} generates under the name {more[0]} already")
+        return self._store.get(job_id)
+
+    def cancel(self, job: str) -> Job:
+        """Wish a job cancelled, its run on the platform too. Raises NotFound, Conflict for a job that has ended."""
+        job_id = self._store.resolve(job)
+        word, *more = self._store.wish(job_id)
+        if word == "gone":
+            raise NotFound(f"there is no job {job}")
+        if word == "finished" and more[0] != JobState.CANCELLED:
+            raise Conflict(f"job {job_id} is {more[0]}: there is nothing to cancel")
+        if word == "wished":
+            state, paid = JobState(more[0]), more[1] == "1"
+            nothing_there = not paid and state in {JobState.ACCEPTED, JobState.PREPARED, JobState.UPLOADED}
+            error = {"stage": str(state), "code": "cancelled", "message": "cancelled", "attempts": 0}
+            if not (nothing_there and self._store.move(job_id, state, JobState.CANCELLED, {"error": error})):
+                self._nudge([(job_id, [CANCEL])])
+        return self._store.get(job_id)
+
+    def retry(self, job: str) -> Job:
+        """Take a failed job up again from the stage that failed, with new attempts and a new deadline.
+
+        Raises NotFound, Conflict for a job that has not failed.
+        """
+        job_id = self._store.resolve(job)
+        found = self._store.get(job_id)
+        if found.state is not JobState.FAILED:
+            raise Conflict(f"job {job_id} is {found.state}: only a failed job can be retried")
+        resume = JobState(found.facts.get("resume") or JobState.ACCEPTED)
+        if self._store.move(job_id, JobState.FAILED, resume, {"error": None, "resume": None}, extend=True):
+            self._nudge([(job_id, rest(resume))])
+        return self._store.get(job_id)
+
+    def _nudge(self, nudges: Sequence[tuple[str, Sequence[Step]]]) -> None:
+        try:
+            self._nudger.send_many([(job_id, steps) for job_id, steps in nudges if steps])
+        except Unreachable as exc:
+            self.nudge_lost = exc
+
+
+def _keys(wanted: Sequence[Wanted], key: str | None) -> list[str]:
+    if key is None:
+        return [""] * len(wanted)
+    try:
+        idempotency_key(key)
+    except ValueError as exc:
+        raise InvalidSpec(f"--key: {exc}", code="invalid_key") from exc
+    if len(wanted) == 1:
+        return [key]
+    return [f"{key}/{hashlib.sha256(one.digest.encode()).hexdigest()[:12]}" for one in wanted]

@@ -1,0 +1,147 @@
+"""A job as read from its record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from common.errors import UnknownVersion
+from common.spec import JobSpec
+from common.states import FINISHED, JobState
+
+RECORD_VERSION = 1
+#: record fields that hold JSON; all others hold text as it is
+JSON_FIELDS = frozenset(
+    {"spec", "data", "training", "questions", "hints", "results", "progress", "error", "spent_runs", "scores", "counts"}
+)
+#: fields of the record that `ls` needs: all but the spec
+LISTED = (
+    "id v name state key attempt crashes lease lease_until owner stage since created updated not_before deadline snooze "
+    "wish max_attempts file_id run_id output_name status progress deployment error done total scores rev"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Where a stored file is: its content's SHA-256 and its size in bytes."""
+
+    sha256: str
+    size: int
+
+    def dump(self) -> dict[str, Any]:
+        return {"sha256": self.sha256, "size": self.size}
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to move one job for a while."""
+
+    job_id: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job's record, typed. Times are ms since 1970 by Redis's clock."""
+
+    id: str
+    state: JobState
+    name: str = ""
+    key: str = ""
+    spec_json: dict[str, Any] | None = None
+    attempt: int = 1
+    crashes: int = 0
+    max_attempts: int = 5
+    lease_until: int = 0
+    owner: str = ""
+    stage: str = ""
+    since: int = 0
+    created: int = 0
+    updated: int = 0
+    not_before: int = 0
+    deadline: int = 0
+    snooze: str = ""
+    wish: str = ""
+    rev: str = "0"
+    now: int = 0  #: Redis's clock when the record was claimed; 0 when it was only read
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, str]) -> Job:
+        """Raises UnknownVersion for a record that a newer hintrelay wrote."""
+        version = int(record.get("v") or 0)
+        if version > RECORD_VERSION:
+            raise UnknownVersion(
+                f"job {record['id']} was written by a newer hintrelay (record version {version}, this one reads "
+                f"{RECORD_VERSION}): upgrade this one"
+            )
+        facts = {
+            name: json.loads(value) if name in JSON_FIELDS else value
+            for name, value in record.items()
+            if value != "" and name not in _OWN
+        }
+        numbers = {name: int(float(record.get(name) or 0)) for name in _NUMBERS}
+        words = {name: record.get(name) or "" for name in ("name", "key", "owner", "stage", "snooze", "wish")}
+        return cls(
+            id=record["id"],
+            state=JobState(record["state"]),
+            spec_json=facts.pop("spec", None),
+            rev=record.get("rev") or "0",
+            facts=facts,
+            **words,
+            **{**numbers, "max_attempts": numbers["max_attempts"] or 5},
+        )
+
+    @property
+    def spec(self) -> JobSpec:
+        return JobSpec.model_validate(self.spec_json)
+
+    @property
+    def finished(self) -> bool:
+        return self.state in FINISHED
+
+    @property
+    def error(self) -> dict[str, Any] | None:
+        return self.facts.get("error")
+
+    @property
+    def deployment(self) -> str | None:
+        return self.facts.get("deployment")
+
+    @property
+    def run_id(self) -> str | None:
+        return self.facts.get("run_id")
+
+    @property
+    def marker(self) -> str:
+        """The suffix that the platform sees: <spec suffix>-<8 hex digits of the job>."""
+        return f"{self.spec.finetune.suffix}-{self.id[:8]}"
+
+    def pointer(self, name: str) -> Pointer | None:
+        """The stored file that a fact points at."""
+        raw = self.facts.get(name)
+        return Pointer(raw["sha256"], raw["size"]) if raw else None
+
+    def leased(self, now_ms: int) -> bool:
+        return self.lease_until > now_ms
+
+
+_NUMBERS = "attempt crashes max_attempts lease_until since created updated not_before deadline now".split()
+_OWN = frozenset(_NUMBERS) | set("id v state name key owner stage snooze wish rev lease digest claimed deadline_ms".split())
+
+
+def iso(ms: int) -> str:
+    """ISO 8601 in UTC of `ms` since 1970."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def encode(facts: Mapping[str, Any]) -> list[str]:
+    """Facts as field, value pairs of a record. None clears a field."""
+    pairs: list[str] = []
+    for name, value in facts.items():
+        text = "" if value is None else json.dumps(value) if name in JSON_FIELDS else str(value)
+        pairs += [name, text]
+    return pairs

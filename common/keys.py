@@ -1,0 +1,62 @@
+"""Every Redis key, spelled once. docs/redis-keys.md is made from these docstrings' facts."""
+
+from __future__ import annotations
+
+from common.states import JobState
+
+PREFIX = "hintrelay:"
+
+
+class Keys:
+    """Names of the keys of the job store."""
+
+    due = PREFIX + "due"
+    """sorted set: job id -> ms since 1970 when somebody must next look at it; every unfinished job, no finished one."""
+    jobs = PREFIX + "jobs"
+    """sorted set: job id -> ms of its creation; every job."""
+    runs = PREFIX + "runs"
+    """hash: the platform's run id -> job id."""
+    idempotency = PREFIX + "keys"
+    """hash: idempotency key -> job id."""
+    events = PREFIX + "events"
+    """stream: what happened, one entry each: job, type, from, to, actor, at (ms), data (JSON)."""
+    dead = PREFIX + "dead"
+    """hash: dead letter id -> JSON of the letter: what arrived, why it was not accepted, when."""
+    tick = PREFIX + "tick"
+    """string, expires: the tick that runs now; claimed with NX so that one of many beats works."""
+    files = PREFIX + "files"
+    """hash: '<platform's URL> <sha256>' -> the platform's file id, so that equal bytes are uploaded once."""
+    readers = PREFIX + "readers"
+    """sorted set: inbox reader -> ms of its last sign of life."""
+
+    @staticmethod
+    def job(job_id: str) -> str:
+        """hash: the record of one job."""
+        return f"{PREFIX}job:{job_id}"
+
+    @staticmethod
+    def pieces(job_id: str) -> str:
+        """hash: question id -> JSON of its generated hints; gone once the job is `generated`."""
+        return f"{PREFIX}pieces:{job_id}"
+
+    @staticmethod
+    def state(state: JobState) -> str:
+        """sorted set: job id -> ms of its creation; the jobs in one state."""
+        return f"{PREFIX}state:{state}"
+
+    @staticmethod
+    def in_progress(reader: str) -> str:
+        """list: envelopes that one inbox reader has taken and not yet settled."""
+        return f"{PREFIX}inbox:{reader}"
+
+    @staticmethod
+    def alone(name: str) -> str:
+        """string, expires: the job that does something that one job at a time does (an upload of the same bytes)."""
+        return f"{PREFIX}alone:{name}"
+
+
+#: Redis lists that carry Celery's messages (kombu appends a priority to some of them).
+QUEUE_PLATFORM = "hintrelay.platform"
+QUEUE_HINTS = "hintrelay.hints"
+QUEUE_TICK = "hintrelay.tick"
+QUEUE_INBOX = "hintrelay.inbox"

@@ -1,0 +1,28 @@
+-- create: store a job, its event, its place in `due` and its index entries, once.
+-- KEYS 1 job (hash)  2 due (zset)  3 jobs (zset)  4 state index (zset)  5 idempotency (hash)  6 events (stream)
+-- ARGV 1 now (ms, '' = the server's clock)  2 job id  3 idempotency key ('' = none)  4 digest  5 deadline (ms from now)
+--      6 first look (ms from now)  7 events kept  8 actor  9... field, value pairs of the record
+-- returns {'created', id} | {'exists', id} | {'conflict', id}: the key has another content | {'taken', id}: draw another id
+local time = redis.call('TIME')
+local now = tonumber(ARGV[1]) or (time[1] * 1000 + math.floor(time[2] / 1000))
+local id, key = ARGV[2], ARGV[3]
+if key ~= '' then
+  local known = redis.call('HGET', KEYS[5], key)
+  if known then
+    local name, digest = string.match(known, '^(%x+) (%x+)$')
+    return {digest == ARGV[4] and 'exists' or 'conflict', name}
+  end
+end
+if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken', id} end
+local record = {'id', id, 'v', '1', 'key', key, 'digest', ARGV[4], 'state', 'accepted', 'since', now, 'created', now,
+  'updated', now, 'attempt', 1, 'crashes', 0, 'lease', '', 'lease_until', 0, 'not_before', 0, 'wish', '',
+  'rev', 1, 'deadline', now + tonumber(ARGV[5])}
+for i = 9, #ARGV do record[#record + 1] = ARGV[i] end
+redis.call('HSET', KEYS[1], unpack(record))
+redis.call('ZADD', KEYS[2], now + tonumber(ARGV[6]), id)
+redis.call('ZADD', KEYS[3], now, id)
+redis.call('ZADD', KEYS[4], now, id)
+if key ~= '' then redis.call('HSET', KEYS[5], key, id .. ' ' .. ARGV[4]) end
+redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[7], '*', 'job', id, 'type', 'job_accepted', 'from', '', 'to', 'accepted',
+  'actor', ARGV[8], 'at', now, 'data', '{}')
+return {'created', id}

@@ -1,0 +1,18 @@
+-- register: somebody registers the name that a job's model was deployed under. Early, late and twice are fine.
+-- KEYS 1 job (hash)  2 due (zset)  3 events (stream)
+-- ARGV 1 now (ms, '' = the server's clock)  2 job id  3 name  4 events kept  5 actor  6 data (JSON)
+-- returns {'registered'} | {'same'} | {'gone'} | {'finished', state} | {'used', name}: hints are made under another name
+local time = redis.call('TIME')
+local now = tonumber(ARGV[1]) or (time[1] * 1000 + math.floor(time[2] / 1000))
+local r = redis.call('HMGET', KEYS[1], 'state', 'deployment', 'lease')
+local state, name = r[1], r[2] or ''
+if not state then return {'gone'} end
+if name == ARGV[3] then return {'same'} end
+if state == 'succeeded' or state == 'cancelled' then return {'finished', state} end
+if state == 'deployed' or state == 'generated' then return {'used', name} end
+redis.call('HSET', KEYS[1], 'deployment', ARGV[3], 'updated', now)
+redis.call('HINCRBY', KEYS[1], 'rev', 1)
+if state == 'trained' and r[3] == '' then redis.call('ZADD', KEYS[2], now, ARGV[2]) end
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[4], '*', 'job', ARGV[2], 'type', 'deployment_registered', 'from', '',
+  'to', '', 'actor', ARGV[5], 'at', now, 'data', ARGV[6])
+return {'registered'}

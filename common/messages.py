@@ -1,0 +1,180 @@
+"""What other programs may send to `hintrelay.inbox`: Celery's protocol-2 envelopes, checked strictly. docs/messages.md."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from common.errors import InvalidMessage
+from common.spec_errors import sentence
+
+MAX_MESSAGE_BYTES = 1 << 20  #: of one envelope; a spec is a few hundred bytes
+MESSAGE_VERSION = 1
+DEPLOYMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}")
+KEY_MAX = 200
+
+
+def deployment_name(name: str) -> str:
+    """`name` if it can be a deployment's. Raises ValueError with what is allowed."""
+    if not DEPLOYMENT_NAME.fullmatch(name):
+        raise ValueError(
+            "a deployment name is 1 to 200 of letters, digits and . _ : @ / + - and begins with a letter or digit"
+        )
+    return name
+
+
+def idempotency_key(key: str) -> str:
+    """`key` if it can be an idempotency key. Raises ValueError with what is allowed."""
+    if not key or len(key) > KEY_MAX or not key.isprintable():
+        raise ValueError(f"a key is 1 to {KEY_MAX} printable characters")
+    return key
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    v: Literal[1] = 1  #: version of the message contract
+
+
+JobRef = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[0-9a-fA-F]+$")]
+
+
+class Submit(_Message):
+    """Store a spec's jobs and start them."""
+
+    spec: dict[str, Any]
+    key: Annotated[str, AfterValidator(idempotency_key)] | None = None
+
+
+class RegisterDeployment(_Message):
+    """A job's model answers under this name. Early, late and twice are fine."""
+
+    job: JobRef
+    name: Annotated[str, AfterValidator(deployment_name)]
+
+
+class Cancel(_Message):
+    """Nobody wants the job any more."""
+
+    job: JobRef
+
+
+class Retry(_Message):
+    """Take a failed job up again from the stage that failed."""
+
+    job: JobRef
+
+
+CONTRACTS: dict[str, type[_Message]] = {
+    "hintrelay.submit": Submit,
+    "hintrelay.register_deployment": RegisterDeployment,
+    "hintrelay.cancel": Cancel,
+    "hintrelay.retry": Retry,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An accepted message: what to do, and who sent it (as it says itself)."""
+
+    id: str
+    task: str
+    message: Submit | RegisterDeployment | Cancel | Retry
+    origin: str
+
+
+def open_envelope(raw: bytes) -> Envelope:
+    """The message in what somebody pushed on the list. Raises InvalidMessage with the reason."""
+    if len(raw) > MAX_MESSAGE_BYTES:
+        raise InvalidMessage(f"the message has {len(raw)} bytes; at most {MAX_MESSAGE_BYTES} are allowed")
+    outer = _object(_json(raw, "the envelope"), "the envelope")
+    headers = _object(outer.get("headers"), "headers")
+    if outer.get("content-type") != "application/json":
+        raise InvalidMessage(f"content-type must be application/json, not {_quote(outer.get('content-type'))}")
+    task, message_id = headers.get("task"), headers.get("id")
+    if not isinstance(message_id, str) or not message_id or len(message_id) > 200:
+        raise InvalidMessage("headers.id must be a text of 1 to 200 characters")
+    if not isinstance(task, str) or task not in CONTRACTS:
+        raise InvalidMessage(f"there is no task {_quote(task)}; known are {', '.join(CONTRACTS)}")
+    _check_times(headers)
+    kwargs = _kwargs(_body(outer), task)
+    try:
+        message = CONTRACTS[task].model_validate(kwargs)
+    except ValidationError as exc:
+        raise InvalidMessage(f"{task}: {sentence(exc, CONTRACTS[task])}") from exc
+    origin = headers.get("origin")
+    return Envelope(message_id, task, message, origin[:100] if isinstance(origin, str) else "")  # type: ignore[arg-type]  # the four of CONTRACTS
+
+
+def _body(outer: dict[str, Any]) -> Any:
+    body = outer.get("body")
+    if not isinstance(body, str):
+        raise InvalidMessage("body must be a text")
+    properties = _object(outer.get("properties", {}), "properties")
+    encoding = properties.get("body_encoding")
+    if encoding == "base64":
+        try:
+            raw = base64.b64decode(body, validate=True)
+        except (binascii.Error, ValueError) as exc:
+            raise InvalidMessage(f"body is not base64: {exc}") from exc
+        return _json(raw, "the body")
+    if encoding is not None:
+        raise InvalidMessage(f"properties.body_encoding must be base64 or absent, not {_quote(encoding)}")
+    return _json(body.encode("utf-8", "surrogatepass"), "the body")
+
+
+def _kwargs(body: Any, task: str) -> dict[str, Any]:
+    if not isinstance(body, list) or len(body) != 3:
+        raise InvalidMessage("the body must be [args, kwargs, embed] (Celery's protocol 2)")
+    args, kwargs, embed = body
+    if args:
+        raise InvalidMessage(f"{task} takes keyword arguments only; args must be []")
+    if not isinstance(kwargs, dict):
+        raise InvalidMessage("kwargs must be an object")
+    if isinstance(embed, dict) and any(embed.values()):
+        named = ", ".join(sorted(name for name, value in embed.items() if value))
+        raise InvalidMessage(f"the inbox runs no {named[:100]}: send one message for each wish")
+    return kwargs
+
+
+def _check_times(headers: dict[str, Any]) -> None:
+    if headers.get("eta"):
+        raise InvalidMessage("the inbox knows no eta or countdown: send the message when it is due")
+    expires = headers.get("expires")
+    if not expires:
+        return
+    try:
+        at = datetime.fromisoformat(expires)
+    except (TypeError, ValueError) as exc:
+        raise InvalidMessage(f"headers.expires is not a time in ISO 8601: {_quote(expires)}") from exc
+    if (at if at.tzinfo else at.replace(tzinfo=UTC)) < datetime.now(UTC):
+        raise InvalidMessage(f"the message expired at {expires}")
+
+
+def _json(raw: bytes, what: str) -> Any:
+    try:
+        return json.loads(raw.decode("utf-8"))
+    except RecursionError as exc:
+        raise InvalidMessage(f"{what} is nested too deeply") from exc
+    except ValueError as exc:  # UnicodeDecodeError is one
+        raise InvalidMessage(f"{what} is not JSON in UTF-8: {exc}"[:300]) from exc
+
+
+def _object(value: Any, what: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidMessage(f"{what} must be an object, not {_quote(value)}")
+    return value
+
+
+def _quote(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 80 else shown[:80] + "…"
+
+

@@ -1,0 +1,28 @@
+"""The Lua scripts, loaded from their files and registered with one Redis client."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import redis
+
+NAMES = "create claim renew move defer note register wish take_due postpone".split()
+
+
+@cache
+def source(name: str) -> str:
+    """The text of common/lua/<name>.lua."""
+    return resources.files("common").joinpath(f"lua/{name}.lua").read_text("utf-8")
+
+
+class Scripts:
+    """Every script as a callable `(keys=, args=, client=)`; EVALSHA, with EVAL where the server does not know it yet."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        for name in NAMES:
+            setattr(self, name, client.register_script(source(name)))
+
+    def __getattr__(self, name: str) -> Any:  # only for type checkers: all are set above
+        raise AttributeError(name)

@@ -1,0 +1,210 @@
+"""The one reader of the environment: flag > environment > .env > hintrelay.toml > default."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from common.errors import ConfigurationError
+
+DEFAULT_REDIS_URL = "redis://127.0.0.1:6390/0"
+TOGETHER_URL = "https://api.together.ai"
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+
+
+def _redis_url(url: str) -> str:
+    if urlsplit(url).scheme not in REDIS_SCHEMES:
+        raise ValueError(f"must begin with {', '.join(f'{s}://' for s in REDIS_SCHEMES)}")
+    return url
+
+
+def _http_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise ValueError(f"must be an http:// or https:// URL, not {url!r}")
+    return url.rstrip("/")
+
+
+RedisUrl = Annotated[str, AfterValidator(_redis_url)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+class Settings(BaseModel):
+    """Everything that can be set, validated; the unit stands in each number's name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    redis_url: RedisUrl = DEFAULT_REDIS_URL
+    broker_url: RedisUrl = ""
+    platform: Literal["together", "sandbox"] = "together"
+    sandbox_url: HttpUrl = "http://127.0.0.1:8790"
+    together_api_key: SecretStr | None = None
+    together_base_url: HttpUrl = TOGETHER_URL
+    inference_url: HttpUrl | None = None
+    data_roots: str = ""
+    artifacts: str = ""
+    home: Path = Path()
+    tick_seconds: Annotated[float, Field(ge=0.05, le=3600)] = 5.0
+    log_format: Literal["console", "json"] | None = None
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    lease_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 30.0  #: renewed three times within it
+    stage_limit_seconds: Seconds = 3600.0  #: no longer does one claim of a stage renew its lease
+    look_seconds: Seconds = 60.0  #: a job in training is looked at this often though no change was seen
+    request_timeout_seconds: Seconds = 60.0  #: of one request to the platform
+    doubt_seconds: Seconds = 45.0  #: a run whose creation was not confirmed may appear in the platform's list this late
+    platform_concurrency: Annotated[int, Field(ge=1, le=512)] = 16  #: threads of the platform worker
+    hints_concurrency: Annotated[int, Field(ge=1, le=64)] = 2  #: processes of the hints worker
+    max_backlog: Annotated[int, Field(ge=1)] = 1000  #: messages in a queue above which the tick holds nudges back
+    events_kept: Annotated[int, Field(ge=1000)] = 1_000_000  #: entries of the event stream, about
+
+    @model_validator(mode="after")
+    def _cross_check(self) -> Settings:
+        if self.stage_limit_seconds <= self.lease_seconds:
+            raise ValueError("stage_limit_seconds must exceed lease_seconds, or no stage could renew its lease")
+        return self
+
+    @property
+    def broker(self) -> str:
+        return self.broker_url or self.redis_url
+
+    @property
+    def platform_root(self) -> str:
+        """The platform's URL without /v1."""
+        url = self.sandbox_url if self.platform == "sandbox" else self.together_base_url
+        return url.removesuffix("/v1")
+
+    @property
+    def platform_url(self) -> str:
+        """What the Together SDK 2.x takes as base_url."""
+        return self.platform_root + "/v1"
+
+    @property
+    def chat_url(self) -> str:
+        """What an OpenAI client takes as base_url."""
+        if self.inference_url is None:
+            return self.platform_url
+        return self.inference_url if urlsplit(self.inference_url).path else self.inference_url + "/v1"
+
+    @property
+    def api_key(self) -> SecretStr:
+        """The platform's key; the sandbox takes any. Raises ConfigurationError when there is none."""
+        if self.platform == "sandbox":
+            return self.together_api_key or SecretStr("sandbox")
+        if self.together_api_key is None or not self.together_api_key.get_secret_value():
+            raise ConfigurationError(
+                "there is no key for Together: set TOGETHER_API_KEY (or TOGETHER_API_KEY_FILE)",
+                hint="to try hintrelay without a key: hintrelay up --sandbox",
+            )
+        return self.together_api_key
+
+    @property
+    def artifacts_url(self) -> str:
+        return self.artifacts or (self.home / "artifacts").absolute().as_uri()
+
+    def secrets(self) -> list[str]:
+        """Values that must never be seen: keys, and passwords in URLs."""
+        values = [urlsplit(url).password for url in (self.redis_url, self.broker, self.artifacts_url)]
+        if self.together_api_key is not None:
+            values.append(self.together_api_key.get_secret_value())
+        return [value for value in values if value and len(value) >= 4 and value != "sandbox"]
+
+
+#: name in the environment -> field; the first is how it is spelled in errors
+NAMES = {
+    field: field.upper() if field.startswith("together_") else "HINTRELAY_" + field.upper()
+    for field in Settings.model_fields
+}
+
+
+def load(
+    flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Settings:
+    """Settings from all layers. `flags` are fields; None in them is "not given". Raises ConfigurationError."""
+    environ = os.environ if environ is None else environ
+    folder = Path.cwd() if folder is None else folder
+    layers = {
+        **_toml(folder / "hintrelay.toml"),
+        **_named(_dotenv(folder / ".env")),
+        **_named(environ),
+        **{field: value for field, value in (flags or {}).items() if value is not None},
+    }
+    if not layers.get("home"):
+        from platformdirs import user_data_path
+
+        layers["home"] = user_data_path("hintrelay")
+    layers["home"] = Path(layers["home"]).expanduser().absolute()
+    try:
+        return Settings.model_validate(layers)
+    except ValidationError as exc:
+        fault = exc.errors(include_url=False)[0]
+        name = NAMES.get(str(fault["loc"][0]), str(fault["loc"][0])) if fault["loc"] else "settings"
+        words = fault["msg"].removeprefix("Value error, ").replace("Input should", "should")
+        raise ConfigurationError(f"{name}: {words}") from exc
+
+
+def _named(environ: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for field, name in NAMES.items():
+        value = environ.get(name) or _from_file(name + "_FILE", environ.get(name + "_FILE"))
+        if value:
+            found[field] = value
+    return found
+
+
+def _from_file(name: str, path: str | None) -> str | None:
+    if not path:
+        return None
+    try:
+        return Path(path).expanduser().read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(f"{name}: {path} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return {key: value for key, value in dotenv_values(path).items() if value is not None}
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as exc:
+        raise ConfigurationError(f"{path}: is not TOML: {exc}") from exc
+    unknown = sorted(set(values) - set(Settings.model_fields))
+    if unknown:
+        raise ConfigurationError(f"{path}: unknown key {unknown[0]}; allowed: {', '.join(Settings.model_fields)}")
+    return values
+
+
+def without_password(url: str) -> str:
+    """`url` as it may be shown."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+
+
+def listens(url: str, timeout_s: float = 0.5) -> bool:
+    """Whether anything accepts connections where a redis:// or http:// URL points."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return Path(parts.path).exists()
+    try:
+        with socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 6379), timeout=timeout_s):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,190 @@
+"""The job spec, version 1: what somebody wants. Parsed once, at the door; stages take it as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from common import durations
+from common.errors import InvalidSpec
+
+MAX_SPEC_BYTES = 256 * 1024  #: a spec is a page of settings; anything longer is a mistake or an attack
+SUFFIX_PATTERN = r"[a-z0-9](?:[a-z0-9-]{0,29}[a-z0-9])?"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("has control characters; only printable text is allowed")
+    return text
+
+
+def _duration(text: str) -> str:
+    if not 0 < durations.seconds(text) <= 366 * 86400:
+        raise ValueError(f"must be longer than 0 and at most 366d, not {text!r}")
+    return text
+
+
+def _suffix(text: str) -> str:
+    if not re.fullmatch(SUFFIX_PATTERN, text):
+        raise ValueError(f"is {len(text)} characters, {text!r}; allowed are 1 to 31 of a-z 0-9 and - (not at an end)")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_printable)]
+Duration = Annotated[str, AfterValidator(_duration)]
+
+
+class DatasetSpec(_Part):
+    """Which questions, answers and hints."""
+
+    source: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_printable)]
+    train: Text = "train"
+    test: Text = "test"
+    test_limit: Annotated[int, Field(ge=1)] | None = None  #: first N questions; null is all
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1234  #: order of the training rows
+
+
+class FinetuneSpec(_Part):
+    """What the platform is asked to train. Names and meaning as in the Together SDK's `fine_tuning.create`."""
+
+    model: Text
+    format: Literal["messages", "llama3"] = "messages"
+    n_epochs: Annotated[int, Field(ge=1, le=100)] = 3
+    batch_size: Annotated[int, Field(ge=1, le=4096)] | Literal["max"] = 16
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-5
+    suffix: Annotated[str, AfterValidator(_suffix)] = "hintrelay"
+    lora: bool | None = None
+    lora_r: Annotated[int, Field(ge=1, le=1024)] | None = None
+    lora_alpha: Annotated[float, Field(gt=0, le=4096)] | None = None
+    lora_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    lora_trainable_modules: Text | None = None
+    warmup_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_grad_norm: Annotated[float, Field(ge=0)] | None = None
+    weight_decay: Annotated[float, Field(ge=0)] | None = None
+    lr_scheduler_type: Literal["linear", "cosine"] | None = None
+    min_lr_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    scheduler_num_cycles: Annotated[float, Field(gt=0)] | None = None
+    n_checkpoints: Annotated[int, Field(ge=1)] | None = None
+    train_on_inputs: bool | Literal["auto"] | None = None
+    packing: bool | None = None
+    random_seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+
+    @model_validator(mode="after")
+    def _lora_or_not(self) -> Self:
+        if self.lora is False and self.adapter:
+            raise ValueError(f"{next(iter(self.adapter))} goes with lora: true, but lora is false")
+        return self
+
+    @property
+    def adapter(self) -> dict[str, Any]:
+        """The LoRA settings that were given; they imply `lora: true`."""
+        names = ("lora_r", "lora_alpha", "lora_dropout", "lora_trainable_modules")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+class DeploySpec(_Part):
+    """How the tuned model gets a name that answers."""
+
+    mode: Literal["manual"] = "manual"  #: manual: wait until somebody registers a name
+
+
+class GenerateSpec(_Part):
+    """How hints are asked for."""
+
+    num_of_hints: Annotated[int, Field(ge=1, le=50)] = 2
+    batch_size: Annotated[int, Field(ge=1, le=256)] = 5  #: requests in flight
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    max_tokens: Annotated[int, Field(ge=1, le=32768)] = 512  #: of one whole answer, all its hints
+
+
+Metric = Literal["rouge1", "rouge2", "rougeL", "answer_leakage"]
+
+
+class EvaluateSpec(_Part):
+    """Which of HintEval's metrics are taken."""
+
+    metrics: list[Metric] = ["rouge1", "rougeL", "answer_leakage"]
+
+
+class LimitsSpec(_Part):
+    """When hintrelay gives up."""
+
+    deadline: Duration = "24h"  #: from acceptance to success
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 5  #: of each stage
+
+
+class JobSpec(_Part):
+    """One job: a data set, a model, how to train, deploy, generate and evaluate."""
+
+    VERSION: ClassVar[int] = 1
+
+    version: Literal[1]
+    name: Annotated[str, Field(max_length=200), AfterValidator(_printable)] = ""
+    dataset: DatasetSpec
+    finetune: FinetuneSpec
+    deploy: DeploySpec = DeploySpec()
+    generate: GenerateSpec = GenerateSpec()
+    evaluate: EvaluateSpec = EvaluateSpec()
+    limits: LimitsSpec = LimitsSpec()
+
+    @classmethod
+    def parse(cls, data: object) -> Self:
+        """A spec without a matrix. Raises InvalidSpec with the path of the key and what is allowed."""
+        from common.spec_errors import sentence
+
+        if not isinstance(data, dict):
+            raise InvalidSpec(f"a spec is a mapping of keys to values, not {type(data).__name__}")
+        version = data.get("version")
+        if isinstance(version, int) and not isinstance(version, bool) and version > cls.VERSION:
+            raise InvalidSpec(f"version: this hintrelay reads specs of version {cls.VERSION}, not {version}: upgrade it")
+        try:
+            spec = cls.model_validate(data)
+        except ValidationError as exc:
+            raise InvalidSpec(sentence(exc, cls)) from exc
+        return spec.model_copy(update={"name": spec._name(data)})
+
+    def _name(self, data: dict[str, Any]) -> str:
+        from common.matrix import fill
+
+        template = self.name or Path(self.dataset.source).stem
+        return fill(template, {**self.model_dump(), "name": ""})[:200]
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """The one job of a YAML or JSON file. Raises InvalidSpec, also where the file's matrix makes several jobs."""
+        from common.matrix import expand
+        from common.spec_files import read
+
+        specs = expand(read(Path(path)))
+        if len(specs) != 1:
+            raise InvalidSpec(f"{path}: its matrix makes {len(specs)} jobs; use `from_file_all` for those")
+        return cls.model_validate(specs[0].model_dump())
+
+    @classmethod
+    def from_file_all(cls, path: str | Path) -> list[JobSpec]:
+        """Every job of a YAML or JSON file, its matrix expanded. Raises InvalidSpec."""
+        from common.matrix import expand
+        from common.spec_files import read
+
+        return expand(read(Path(path)))
+
+    def dump(self) -> dict[str, Any]:
+        """As plain JSON values, defaults included: what is stored outlives a change of defaults."""
+        return self.model_dump(mode="json")
+
+    def digest(self, data_sha256: str | None = None) -> str:
+        """Equal for equal jobs: of all that is wanted, and of the data's bytes where they are known."""
+        body = self.dump()
+        if data_sha256:
+            body["dataset"]["source"] = f"sha256:{data_sha256}"
+        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,329 @@
+"""The job store: one Python method for each script, and the reads. The record is the truth."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from common.connection import reaching
+from common.errors import Conflict, NotFound
+from common.job import LISTED, Job, Lease, encode
+from common.keys import Keys
+from common.scripts import Scripts
+from common.states import JobState, event_of
+
+Clock = Callable[[], int]  #: ms since 1970; tests pass their own, else Redis's clock counts
+BATCH = 200  #: script calls in one round trip
+FIRST_LOOK_MS = 10_000  #: a new job whose chain was sent is looked at by the tick only then
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """What `create` stores. `key` is the idempotency key, or empty; `digest` tells equal jobs."""
+
+    digest: str
+    deadline_ms: int
+    record: Mapping[str, Any]
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The job that `create` made, or found under the key."""
+
+    job_id: str
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a claim was refused: gone, finished, held, elsewhere (another state), early (backoff)."""
+
+    why: str
+    detail: str = ""
+
+
+class Store:
+    """Jobs in Redis. `url` only names it in errors; `actor` stands in the events."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        *,
+        url: str = "",
+        actor: str = "",
+        events_kept: int = 1_000_000,
+        clock: Clock | None = None,
+    ) -> None:
+        self.client = client
+        self.url = url
+        self.actor = actor
+        self._kept = str(events_kept)
+        self._clock = clock
+        self._scripts = Scripts(client)
+
+    # ---- writing -------------------------------------------------------------------------------------------------
+
+    def create(self, jobs: Sequence[NewJob], *, first_look_ms: int = FIRST_LOOK_MS) -> list[Stored]:
+        """Store jobs, in batches of one round trip. Raises Conflict when a key already has a job of other content."""
+        stored: list[Stored] = []
+        for start in range(0, len(jobs), BATCH):
+            batch = jobs[start : start + BATCH]
+            answers = self._run(lambda pipe, b=batch: [self._create(pipe, job, first_look_ms) for job in b])
+            for job, (word, job_id) in zip(batch, answers, strict=True):
+                while word == "taken":  # two jobs drew the same 8 hex digits
+                    ((word, job_id),) = self._run(lambda pipe, j=job: self._create(pipe, j, first_look_ms))
+                if word == "conflict":
+                    raise Conflict(
+                        f"the key {job.key!r} belongs to job {job_id}, which has another spec or other data",
+                        hint="use another key, or submit what was submitted before",
+                    )
+                stored.append(Stored(job_id, word == "created"))
+        return stored
+
+    def _create(self, pipe: Any, job: NewJob, first_look_ms: int) -> None:
+        job_id = secrets.token_hex(4)
+        self._scripts.create(
+            client=pipe,
+            keys=[
+                Keys.job(job_id),
+                Keys.due,
+                Keys.jobs,
+                Keys.state(JobState.ACCEPTED),
+                Keys.idempotency,
+                Keys.events,
+            ],
+            args=[self._now(), job_id, job.key, job.digest, job.deadline_ms, first_look_ms, self._kept, self.actor]
+            + encode({**job.record, "deadline_ms": job.deadline_ms}),
+        )
+
+    def claim(self, job_id: str, stage: str, origin: JobState | None, lease_ms: int) -> tuple[Lease, Job] | Refusal:
+        """A lease on a job in state `origin` (None: any unfinished one), or why there is none."""
+        token = secrets.token_hex(8)
+        args = [self._now(), job_id, token, self.actor, lease_ms, stage, origin or ""]
+        with reaching(self.url):
+            word, *more = self._scripts.claim(keys=[Keys.job(job_id), Keys.due], args=args)
+        if word != "claimed":
+            return Refusal(word, more[0] if more else "")
+        flat = more[0]
+        return Lease(job_id, token), Job.from_record(dict(zip(flat[::2], flat[1::2], strict=True)))
+
+    def renew(self, leases: Sequence[Lease], lease_ms: int) -> list[int]:
+        """For each lease: 0 lost, 1 renewed, 2 renewed and the job is to end."""
+        return self._run(
+            lambda pipe: [
+                self._scripts.renew(
+                    client=pipe,
+                    keys=[Keys.job(lease.job_id), Keys.due],
+                    args=[self._now(), lease.job_id, lease.token, lease_ms],
+                )
+                for lease in leases
+            ]
+        )
+
+    def move(
+        self,
+        job_id: str,
+        origin: JobState,
+        target: JobState,
+        facts: Mapping[str, Any] | None = None,
+        *,
+        lease: Lease | None = None,
+        keep_ms: int | None = None,
+        look_ms: int = 0,
+        extend: bool = False,
+        data: Mapping[str, Any] | None = None,
+        pipe: Any = None,
+    ) -> bool:
+        """Move a job; False when the lease or the state is somebody else's by now.
+
+        Without `lease` it is done in one breath, refused while any lease lives. `keep_ms` keeps the lease for so
+        long, else the job is looked at again in `look_ms`. `pipe` collects the call instead of making it.
+        """
+        from common.states import FINISHED
+
+        args = [self._now(), job_id, lease.token if lease else "", origin, target]
+        args += ["" if target in FINISHED else look_ms, "" if keep_ms is None else keep_ms, self._kept]
+        args += [event_of(origin, target), self.actor, _json(data), "extend" if extend else ""]
+        keys = [Keys.job(job_id), Keys.due, Keys.state(origin), Keys.state(target), Keys.events, Keys.runs]
+        return self._call(self._scripts.move, keys, args + encode(facts or {}), pipe)
+
+    def defer(
+        self,
+        lease: Lease,
+        how: str,
+        delay_ms: int,
+        sentence: str = "",
+        facts: Mapping[str, Any] | None = None,
+        *,
+        event: str = "",
+        data: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Give a job back: `how` is snooze, retry (spends an attempt) or release. False when the lease was lost."""
+        args = [self._now(), lease.job_id, lease.token, how, delay_ms, sentence, self._kept, event, self.actor]
+        keys = [Keys.job(lease.job_id), Keys.due, Keys.events]
+        return self._call(self._scripts.defer, keys, args + [_json(data)] + encode(facts or {}))
+
+    def note(
+        self,
+        job_id: str,
+        facts: Mapping[str, Any],
+        *,
+        lease: Lease | None = None,
+        run_id: str = "",
+        pieces: Mapping[str, str] | None = None,
+        event: str = "",
+        data: Mapping[str, Any] | None = None,
+        pipe: Any = None,
+    ) -> bool:
+        """Write facts, and pieces of work, while the job stays where it is. False when the lease was lost.
+
+        Without a lease it is an observation of the platform's run `run_id`, taken only while the job trains by it.
+        """
+        args = [self._now(), job_id, lease.token if lease else "", run_id, self._kept, event, self.actor, _json(data)]
+        args += [len(facts), *encode(facts)]
+        for name, text in (pieces or {}).items():
+            args += [name, text]
+        return self._call(
+            self._scripts.note, [Keys.job(job_id), Keys.events, Keys.runs, Keys.pieces(job_id)], args, pipe
+        )
+
+    def register(self, job_id: str, name: str) -> list[str]:
+        """Put a deployment name into the job's mailbox; the script's header gives the answers."""
+        args = [self._now(), job_id, name, self._kept, self.actor, _json({"name": name})]
+        with reaching(self.url):
+            answer: list[str] = self._scripts.register(keys=[Keys.job(job_id), Keys.due, Keys.events], args=args)
+        return answer
+
+    def wish(self, job_id: str) -> list[str]:
+        """Wish a job cancelled; the script's header gives the answers."""
+        args = [self._now(), job_id, self._kept, self.actor]
+        with reaching(self.url):
+            answer: list[str] = self._scripts.wish(keys=[Keys.job(job_id), Keys.due, Keys.events], args=args)
+        return answer
+
+    def take_due(self, limit: int, push_back_ms: int) -> tuple[int, list[str]]:
+        """(Redis's clock in ms, ids of the jobs that are due), each pushed back by `push_back_ms`."""
+        with reaching(self.url):
+            now, *ids = self._scripts.take_due(keys=[Keys.due], args=[self._now(), limit, push_back_ms])
+        return int(float(now)), ids
+
+    def postpone(self, looks: Sequence[tuple[Job, int]]) -> None:
+        """(job, ms since 1970): no need to look sooner, unless something happened to the job since it was read."""
+        if looks:
+            self._run(
+                lambda pipe: [
+                    self._scripts.postpone(
+                        client=pipe, keys=[Keys.job(job.id), Keys.due], args=[job.id, job.rev, int(at)]
+                    )
+                    for job, at in looks
+                ]
+            )
+
+    def take_tick(self, period_s: float) -> bool:
+        """Whether this tick is the one that works in its slot."""
+        with reaching(self.url):
+            return bool(self.client.set(Keys.tick, self.actor, nx=True, px=max(1, int(period_s * 900))))
+
+    def remember_file(self, name: str, file_id: str) -> None:
+        with reaching(self.url):
+            self.client.hset(Keys.files, name, file_id)
+
+    def drop_pieces(self, job_id: str) -> None:
+        with reaching(self.url):
+            self.client.delete(Keys.pieces(job_id))
+
+    # ---- reading -------------------------------------------------------------------------------------------------
+
+    def get(self, job_id: str) -> Job:
+        """Raises NotFound."""
+        with reaching(self.url):
+            record = self.client.hgetall(Keys.job(job_id))
+        if not record:
+            raise NotFound(f"there is no job {job_id}", hint="hintrelay ls shows the jobs")
+        return Job.from_record(record)
+
+    def resolve(self, prefix: str) -> str:
+        """The one job id that begins with `prefix`. Raises NotFound, or Conflict when there are several."""
+        wanted = prefix.strip().lower()
+        with reaching(self.url):
+            if len(wanted) == 8 and self.client.exists(Keys.job(wanted)):
+                return wanted
+            ids = [i for i in self.client.zrange(Keys.jobs, 0, -1) if wanted and i.startswith(wanted)]
+        if not ids:
+            raise NotFound(f"there is no job {prefix}", hint="hintrelay ls shows the jobs")
+        if len(ids) > 1:
+            raise Conflict(f"{prefix} is the beginning of {len(ids)} job ids: {', '.join(sorted(ids)[:5])}")
+        return str(ids[0])
+
+    def ids(self, state: JobState | None = None) -> list[str]:
+        """Job ids, oldest first."""
+        with reaching(self.url):
+            return list(self.client.zrange(Keys.state(state) if state else Keys.jobs, 0, -1))
+
+    def many(self, ids: Iterable[str], fields: Sequence[str] = LISTED) -> list[Job]:
+        """The jobs of `ids` that exist, in their order, in one round trip; without their specs."""
+        with reaching(self.url):
+            pipe = self.client.pipeline(transaction=False)
+            for job_id in ids:
+                pipe.hmget(Keys.job(job_id), fields)
+            rows = pipe.execute()
+        records = ({n: v for n, v in zip(fields, row, strict=True) if v is not None} for row in rows)
+        return [Job.from_record(record) for record in records if "state" in record]
+
+    def count(self) -> dict[JobState, int]:
+        """How many jobs are in each state."""
+        return dict(zip(JobState, self._run(lambda p: [p.zcard(Keys.state(s)) for s in JobState]), strict=True))
+
+    def jobs_of_runs(self, run_ids: Sequence[str]) -> list[str | None]:
+        """The job id of each of the platform's runs, None for a run that is not ours."""
+        if not run_ids:
+            return []
+        with reaching(self.url):
+            return list(self.client.hmget(Keys.runs, list(run_ids)))
+
+    def pieces(self, job_id: str) -> dict[str, str]:
+        with reaching(self.url):
+            return dict(self.client.hgetall(Keys.pieces(job_id)))
+
+    def known_file(self, name: str) -> str | None:
+        with reaching(self.url):
+            answer: str | None = self.client.hget(Keys.files, name)
+        return answer
+
+    def lengths(self, queues: Sequence[str]) -> dict[str, int]:
+        """Messages waiting in Redis lists of the store's own server."""
+        return dict(zip(queues, self._run(lambda pipe: [pipe.llen(queue) for queue in queues]), strict=True))
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+
+    def pipeline(self) -> Any:
+        return self.client.pipeline(transaction=False)
+
+    def execute(self, pipe: Any) -> list[Any]:
+        with reaching(self.url):
+            return list(pipe.execute())
+
+    def _run(self, fill: Callable[[Any], object]) -> list[Any]:
+        pipe = self.pipeline()
+        fill(pipe)
+        return self.execute(pipe)
+
+    def _call(self, script: Any, keys: list[str], args: list[Any], pipe: Any = None) -> bool:
+        if pipe is not None:
+            script(client=pipe, keys=keys, args=args)
+            return True
+        with reaching(self.url):
+            return bool(script(keys=keys, args=args))
+
+    def _now(self) -> int | str:
+        return self._clock() if self._clock else ""
+
+
+def _json(data: Mapping[str, Any] | None) -> str:
+    return json.dumps(data or {}, sort_keys=True, default=str)

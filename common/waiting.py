@@ -1,0 +1,81 @@
+"""The one sentence that says what a job waits for, since when, until when, and who can act."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+
+from common.durations import spoken
+from common.job import Job
+from common.pipeline import CANCEL, STAGES
+from common.states import JobState
+
+
+def waiting(job: Job, now_ms: int | None = None) -> str | None:
+    """The sentence; None for a finished job. Times are local, HH:MM."""
+    now = int(time.time() * 1000) if now_ms is None else now_ms
+    if job.finished:
+        return None
+    if job.wish and not job.leased(now):
+        return "waits for the next worker to cancel it" + (", its run on the platform too" if job.run_id else "")
+    if job.leased(now):
+        ending = " and is to be cancelled then" if job.wish else ""
+        return f"{job.stage} is at work on {job.owner}{_share(job)}{ending}"
+    if job.not_before > now:
+        return _deferred(job)
+    return _resting(job)
+
+
+def needs_a_person(job: Job) -> bool:
+    """Whether nothing moves the job on but somebody's registration of a name."""
+    return job.state is JobState.TRAINED and not job.deployment and not job.wish
+
+
+def command_for(job: Job) -> str:
+    """What a person types to move the job on."""
+    return f"hintrelay deploy {job.id} NAME"
+
+
+def _deferred(job: Job) -> str:
+    stage = STAGES[job.state].name if job.state in STAGES else CANCEL.name
+    if job.attempt > 1 and job.snooze.startswith("attempt"):
+        return f"{stage} is tried again at {_at(job.not_before, seconds=True)}: {job.snooze}"
+    return f"{stage} waits: {job.snooze}"
+
+
+def _resting(job: Job) -> str:
+    since = f"since {_at(job.since)}"
+    if job.state is JobState.TRAINING:
+        return f"waits for the platform's run {job.run_id} ({_run(job)}) {since}, until {_at(job.deadline)}"
+    if needs_a_person(job):
+        model = job.facts.get("output_name") or "the model"
+        return f"waits for a deployment name {since}: deploy {model}, then {command_for(job)}"
+    if job.state is JobState.TRAINED:
+        return f"waits for the next tick to take up the name {job.deployment}"
+    step = STAGES[job.state]
+    return f"waits for a worker of the queue {step.queue.partition('.')[2]} to {step.name}, {since}"
+
+
+def _run(job: Job) -> str:
+    progress: dict[str, Any] = job.facts.get("progress") or {}
+    words = [str(job.facts.get("status") or "just started")]
+    if progress.get("epochs") is not None and progress.get("epochs_total"):
+        words.append(f"epoch {progress['epochs']} of {progress['epochs_total']}")
+    if progress.get("queue_depth"):
+        words.append(f"{progress['queue_depth']} before it")
+    if progress.get("seconds_remaining"):
+        words.append(f"next state in about {spoken(float(progress['seconds_remaining']))}")
+    return ", ".join(words)
+
+
+def _share(job: Job) -> str:
+    done, total = job.facts.get("done"), job.facts.get("total")
+    return f" ({done} of {total})" if done is not None and total else ""
+
+
+def _at(ms: int, seconds: bool = False) -> str:
+    moment = datetime.fromtimestamp(ms / 1000).astimezone()
+    today = datetime.now().astimezone().date() == moment.date()
+    form = ("%H:%M:%S" if seconds else "%H:%M") if today else "%d %b %H:%M"
+    return moment.strftime(form)

@@ -1,0 +1,52 @@
+"""The producer's composition root: everything from Settings."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+
+from common.artifacts import ArtifactStore
+from common.broker import Sender, make_celery
+from common.commands import Commands
+from common.connection import connect
+from common.eventlog import EventLog
+from common.settings import Settings
+from common.store import Store
+from producer.client import Producer
+
+
+class LazySender:
+    """Makes the Celery app when the first nudge is sent: `ls` needs none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sender: Sender | None = None
+
+    def send_many(self, nudges: object) -> None:
+        if not nudges:
+            return
+        self._sender = self._sender or Sender(make_celery(self._settings), self._settings)
+        self._sender.send_many(nudges)  # type: ignore[arg-type]  # as in Commands.Nudger
+
+
+def build(settings: Settings) -> Producer:
+    """A Producer; connects when first used."""
+    client = connect(settings.redis_url)
+    store = Store(client, url=settings.redis_url, actor=actor(), events_kept=settings.events_kept)
+    commands = Commands(store, LazySender(settings))
+    return Producer(store, commands, EventLog(client, settings.redis_url), settings)
+
+
+def artifacts(settings: Settings) -> ArtifactStore:
+    """The artifact store; its scratch folder is this machine's."""
+    return ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch")
+
+
+def actor() -> str:
+    """Who acts, as events name it: user@host."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

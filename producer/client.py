@@ -1,0 +1,163 @@
+"""The Python client: submit jobs, register names, watch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from common.commands import Commands, Wanted
+from common.dataset import instances, is_name, is_url, parse, refuse_pickle, select
+from common.errors import InvalidSpec
+from common.eventlog import EventLog
+from common.events import Event
+from common.job import Job, Pointer
+from common.settings import Settings
+from common.spec import JobSpec
+from common.states import FINISHED, JobState
+from common.store import Store
+
+
+class SubmittedJob(str):
+    """A job id that knows whether this submit created the job; `id` is the id itself."""
+
+    created: bool
+
+    def __new__(cls, job_id: str, created: bool) -> SubmittedJob:
+        self = super().__new__(cls, job_id)
+        self.created = created
+        return self
+
+    @property
+    def id(self) -> str:
+        return str(self)
+
+
+class Producer:
+    """Everything that people do to jobs. Build it with `from_env`, or from parts with `producer.bootstrap`."""
+
+    def __init__(self, store: Store, commands: Commands, events: EventLog, settings: Settings) -> None:
+        self.store = store
+        self.commands = commands
+        self.events_log = events
+        self.settings = settings
+
+    @classmethod
+    def from_env(cls, **flags: Any) -> Producer:
+        """From the environment, .env and hintrelay.toml; `flags` are fields of Settings. Connects when first used."""
+        from common import settings
+        from producer.bootstrap import build
+
+        return build(settings.load(flags))
+
+    def submit(self, spec: JobSpec, key: str | None = None) -> SubmittedJob:
+        """Store one job and start it; under a key it is created once. Raises InvalidSpec, Conflict, Unreachable."""
+        return self.submit_all([spec], key)[0]
+
+    def submit_all(self, specs: Sequence[JobSpec], key: str | None = None) -> list[SubmittedJob]:
+        """The same for many; nothing is stored when one of them is not valid."""
+        checked = self.check(specs)
+        stored = self.commands.submit([Wanted(s, self._keep(data)) for s, data in checked], key)
+        return [SubmittedJob(one.job_id, one.created) for one in stored]
+
+    def check(self, specs: Sequence[JobSpec]) -> list[tuple[JobSpec, Path | None]]:
+        """Each spec with the local file of its data set, if it has one, checked. Raises InvalidSpec."""
+        seen: dict[str, dict[str, Any]] = {}
+        checked = []
+        for spec in specs:
+            path = local_file(spec.dataset.source)
+            if path is not None:
+                if str(path) not in seen:
+                    seen[str(path)] = parse(_read(path, spec.dataset.source), spec.dataset.source)
+                instances(seen[str(path)], "train", spec.dataset.train, spec.dataset.source)
+                select(seen[str(path)], spec.dataset)
+            checked.append((spec, path))
+        return checked
+
+    def _keep(self, path: Path | None) -> Pointer | None:
+        from producer.bootstrap import artifacts
+
+        if path is None:
+            return None
+        stat = path.stat()
+        mark = (str(path.resolve()), stat.st_mtime_ns, stat.st_size)
+        if mark not in self._kept:
+            self._kept[mark] = artifacts(self.settings).put_file(path)
+        return self._kept[mark]
+
+    @property
+    def _kept(self) -> dict[tuple[str, int, int], Pointer]:
+        kept: dict[tuple[str, int, int], Pointer] = self.__dict__.setdefault("_kept_files", {})
+        return kept
+
+    def register_deployment(self, job: str, name: str) -> Job:
+        """See Commands.register_deployment."""
+        return self.commands.register_deployment(job, name)
+
+    def cancel(self, job: str) -> Job:
+        """See Commands.cancel."""
+        return self.commands.cancel(job)
+
+    def retry(self, job: str) -> Job:
+        """See Commands.retry."""
+        return self.commands.retry(job)
+
+    def get(self, job: str) -> Job:
+        """A job by its id or the beginning of it. Raises NotFound."""
+        return self.store.get(self.store.resolve(job))
+
+    def list(self, state: JobState | None = None) -> list[Job]:
+        """Jobs, oldest first, without their specs; two round trips for any number."""
+        return self.store.many(self.store.ids(state))
+
+    def events(self, job: str) -> list[Event]:
+        """A job's history, oldest first."""
+        found = self.get(job)
+        return list(self.events_log.of_job(found.id, since_ms=found.created))
+
+    def watch(self, job: str) -> Iterator[Event]:
+        """A job's events, those that were and those to come, until it has ended."""
+        found = self.get(job)
+        after = self.events_log.last_id()
+        past = list(self.events_log.of_job(found.id, since_ms=found.created))
+        yield from past
+        if past:
+            after = max(after, past[-1].id, key=_order)
+        if self.store.get(found.id).state in FINISHED and (not past or past[-1].to in FINISHED):
+            return
+        for event in self.events_log.follow(after):
+            if event is None:
+                if self.store.get(found.id).state in FINISHED:
+                    return
+            elif event.job == found.id:
+                yield event
+                if event.to in FINISHED:
+                    return
+
+
+def _order(entry_id: str) -> tuple[int, int]:
+    ms, _, number = entry_id.partition("-")
+    return int(ms), int(number or 0)
+
+
+def local_file(source: str) -> Path | None:
+    """The file that a source names here; None for a HintEval name or a URL. Raises InvalidSpec when it is missing."""
+    if source.startswith("file://"):
+        source = source.removeprefix("file://")
+    elif is_url(source) or is_name(source):
+        return None
+    path = Path(source).expanduser()
+    if not path.is_file():
+        raise InvalidSpec(
+            f"dataset.source: there is no file {source} here; give a HintEval data set's name, a path, or an fsspec URL"
+        )
+    return path
+
+
+def _read(path: Path, source: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            refuse_pickle(source, file.read(2))
+        return path.read_bytes()
+    except OSError as exc:
+        raise InvalidSpec(f"dataset.source: {source} cannot be read: {exc.strerror}") from exc

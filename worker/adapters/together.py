@@ -1,0 +1,158 @@
+"""The Platform port over the Together SDK (2.36.0). Reads take raw JSON: the SDK's models cost 20 times as much."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import orjson
+import together
+from together.lib.resources.files import FileUploadProgress
+from together.lib.resources.fine_tuning import create_finetune_request
+from together.types import FinetuneModelLimits
+
+from common.errors import Permanent, Transient
+from common.spec import FinetuneSpec
+from worker.adapters.together_errors import definite_refusal, translate
+from worker.adapters.together_runs import run_from
+from worker.ports import Absent, FileStatus, InDoubt, Progress, Run
+
+T = TypeVar("T")
+
+_FILE_STATUS = {"COMPLETED": FileStatus.VALID, "INVALID_FORMAT": FileStatus.INVALID, "FAILED": FileStatus.INVALID}
+_PENDING = frozenset({"PENDING", "QUEUED", "RUNNING"})
+
+
+class TogetherPlatform:
+    """Files and fine-tuning runs. One client serves all threads; the one for paid calls never repeats a request."""
+
+    def __init__(self, *, base_url: str, api_key: str, timeout_s: float) -> None:
+        self.name = base_url
+        self._client = together.Together(
+            api_key=api_key, base_url=base_url, timeout=httpx.Timeout(timeout_s, connect=5.0), max_retries=1
+        )
+        self._once = self._client.with_options(max_retries=0)
+
+    def upload(self, path: Path, progress: Progress) -> str:
+        """Bytes that are known already give the id they have (409 of the platform); that takes one request."""
+
+        def report(sent: FileUploadProgress) -> None:
+            progress(sent.uploaded_bytes, sent.total_bytes)
+
+        answer = self._do(
+            lambda: self._once.files.upload(path, purpose="fine-tune", check=False, progress_callback=report)
+        )
+        file_id = getattr(answer, "id", None)
+        if not isinstance(file_id, str) or not file_id:
+            raise Transient("the platform answered an upload with something else than a file")
+        return file_id
+
+    def check_file(self, file_id: str) -> tuple[FileStatus, str]:
+        body = self._get(f"/files/{file_id}")
+        word = body.get("processing_status")
+        if word in _PENDING:
+            return FileStatus.PENDING, str(word)
+        report = body.get("validation_report") or {}
+        status = _FILE_STATUS.get(str(word), FileStatus.VALID)
+        if report.get("valid") is False:
+            status = FileStatus.INVALID
+        words = report.get("error") or report.get("message") or f"its validation ended as {word}"
+        return status, str(words)
+
+    def runs(self) -> list[Run]:
+        listed = self._get("/fine-tunes").get("data")
+        if not isinstance(listed, list):
+            raise Transient("the platform answered the list of runs with something else than a list")
+        return [run_from(item) for item in listed if isinstance(item, dict) and isinstance(item.get("id"), str)]
+
+    def run(self, run_id: str) -> Run:
+        body = self._get(f"/fine-tunes/{run_id}")
+        if body.get("id") != run_id:
+            raise Transient(f"the platform answered for run {run_id} with something else than a run")
+        events = body.get("events")
+        run = run_from(body)
+        if events is None and run.status.value in {"failed", "cancelled"}:
+            events = self._events(run_id)
+        return run_from({**body, "events": events or []})
+
+    def start_run(self, wanted: FinetuneSpec, file_id: str, marker: str) -> str:
+        request = self._request(wanted, file_id, marker)
+        try:
+            response = self._once.post("/fine-tunes", body=request, cast_to=httpx.Response)
+        except together.TogetherError as exc:
+            if definite_refusal(exc):
+                raise translate(exc) from exc
+            raise InDoubt(f"no clear answer to the creation of a run: {translate(exc).message}") from exc
+        except httpx.HTTPError as exc:
+            raise InDoubt(f"no clear answer to the creation of a run: {exc!r}") from exc
+        try:
+            run_id = _object(response).get("id")
+        except Transient as exc:
+            raise InDoubt(exc.message) from exc
+        if not isinstance(run_id, str) or not run_id:
+            raise InDoubt("the platform answered the creation of a run with something else than a run")
+        return run_id
+
+    def stop_run(self, run_id: str) -> None:
+        try:
+            self._do(lambda: self._client.post(f"/fine-tunes/{run_id}/cancel", cast_to=httpx.Response))
+        except (Absent, Permanent) as exc:
+            try:
+                ended = self.run(run_id).status.value != "active"
+            except Absent:
+                ended = True
+            if not ended:
+                raise exc
+
+    def _events(self, run_id: str) -> list[Any]:
+        try:
+            data = self._get(f"/fine-tunes/{run_id}/events").get("data")
+        except (Transient, Permanent):  # the run's end counts; its story is only words
+            return []
+        return data if isinstance(data, list) else []
+
+    def _request(self, wanted: FinetuneSpec, file_id: str, marker: str) -> dict[str, Any]:
+        """The body of POST /fine-tunes as the SDK makes it; its limits are asked for only where it uses them."""
+        given = wanted.model_dump(exclude_none=True, exclude={"format", "suffix"})
+        if wanted.adapter:
+            given["lora"] = True
+        limits: Any = None
+        if given.get("lora") is not None:
+            raw = self._get("/fine-tunes/models/limits", {"model_name": wanted.model})
+            limits = FinetuneModelLimits.model_validate(raw)
+        try:
+            request, _, _ = create_finetune_request(
+                model_limits=limits,
+                training_file=file_id,
+                suffix=marker,
+                **{"train_on_inputs": "auto", **given},
+            )
+        except ValueError as exc:
+            raise Permanent(f"the platform does not allow these hyperparameters: {exc}", code="limits") from exc
+        body: dict[str, Any] = request.model_dump(exclude_none=True)
+        return body
+
+    def _get(self, path: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
+        options: Any = {"params": query} if query else {}
+        return _object(self._do(lambda: self._client.get(path, cast_to=httpx.Response, options=options)))
+
+    def _do(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except together.TogetherError as exc:
+            raise translate(exc) from exc
+        except httpx.HTTPError as exc:
+            raise Transient(f"the connection to the platform broke: {exc!r}", code="connection") from exc
+
+
+def _object(response: httpx.Response) -> dict[str, Any]:
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError as exc:
+        kind = response.headers.get("content-type", "no content type")
+        raise Transient(f"the platform answered with something else than JSON ({kind})", code="odd_answer") from exc
+    if not isinstance(body, dict):
+        raise Transient(f"the platform answered with {type(body).__name__} instead of an object", code="odd_answer")
+    return body

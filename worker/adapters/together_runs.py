@@ -1,0 +1,98 @@
+"""The platform's words about a run into ours."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import structlog
+
+from worker.ports import Run, RunStatus
+
+log = structlog.get_logger(__name__)
+
+#: Source: together 2.36.0, types/fine_tuning FinetuneJobStatus; `user_error` is in the SDK's library only.
+STATUS = {
+    "pending": RunStatus.ACTIVE,
+    "queued": RunStatus.ACTIVE,
+    "running": RunStatus.ACTIVE,
+    "compressing": RunStatus.ACTIVE,
+    "uploading": RunStatus.ACTIVE,
+    "cancel_requested": RunStatus.ACTIVE,
+    "completed": RunStatus.DONE,
+    "error": RunStatus.FAILED,
+    "user_error": RunStatus.FAILED,
+    "cancelled": RunStatus.CANCELLED,
+}
+#: events that say why a run ended, the most telling first
+_TELLING = ("job_error", "billing_limit", "job_stopped", "warning")
+
+
+def run_from(item: dict[str, Any]) -> Run:
+    """A Run from an object of GET /fine-tunes or /fine-tunes/{id}; what is absent there stays empty."""
+    word = str(item.get("status") or "")
+    status = STATUS.get(word)
+    if status is None:  # a new word of the platform's must not end a paid run
+        log.warning("run_status_unknown", run_id=item["id"], status=word)
+        status = RunStatus.ACTIVE
+    events = [event for event in item.get("events") or [] if isinstance(event, dict)]
+    price = item.get("total_price")
+    return Run(
+        id=item["id"],
+        status=status,
+        word=word,
+        suffix=str(item.get("suffix") or ""),
+        model=str(item.get("model") or ""),
+        training_file=str(item.get("training_file") or ""),
+        created=str(item.get("created_at") or ""),
+        output_name=str(item.get("model_output_name") or item.get("output_name") or ""),
+        object_id=str(item.get("model_object_id") or ""),
+        price=float(price) if isinstance(price, (int, float)) else None,
+        words=(_words(events) or _own_words(item)) if status is not RunStatus.ACTIVE else "",
+        restarted_as=_restarted_as(events, item["id"]),
+        progress=_progress(item),
+    )
+
+
+def _progress(item: dict[str, Any]) -> dict[str, Any]:
+    """What the platform tells of an active run: epochs, the queue, seconds to the next state."""
+    estimate = item.get("progress") if isinstance(item.get("progress"), dict) else {}
+    seen = {
+        "epochs": item.get("epochs_completed"),
+        "epochs_total": item.get("n_epochs"),
+        "queue_depth": item.get("queue_depth") or None,
+        "seconds_remaining": estimate.get("seconds_remaining") if estimate.get("estimate_available") else None,
+    }
+    return {name: value for name, value in seen.items() if isinstance(value, (int, float))}
+
+
+def _words(events: list[dict[str, Any]]) -> str:
+    by_type = {str(event.get("type", "")).lower(): event for event in events}
+    for kind in _TELLING:
+        if kind in by_type and by_type[kind].get("message"):
+            return str(by_type[kind]["message"])[:1000]
+    failed = [event for event in events if str(event.get("level", "")).lower() == "error" and event.get("message")]
+    last = failed or [event for event in events if event.get("message")]
+    return str(last[-1]["message"])[:1000] if last else ""
+
+
+def _own_words(item: dict[str, Any]) -> str:
+    for name in ("error", "failure_reason", "status_message", "message"):
+        value = item.get(name)
+        if isinstance(value, dict):
+            value = value.get("message")
+        if isinstance(value, str) and value:
+            return value[:1000]
+    return ""
+
+
+def _restarted_as(events: list[dict[str, Any]], run_id: str) -> str:
+    """The id under which the platform goes on with a run, from its event log."""
+    for event in reversed(events):
+        if str(event.get("type", "")).lower() != "job_restarted":
+            continue
+        text = " ".join(str(event.get(name) or "") for name in ("new_job_id", "message", "model_path", "data"))
+        others = [found for found in re.findall(r"\bft-[A-Za-z0-9-]{6,}", text) if found != run_id]
+        if others:
+            return str(others[-1])
+    return ""

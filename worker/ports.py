@@ -1,0 +1,180 @@
+"""What the stages need, in our words. One adapter and one fake each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Protocol
+
+from common.errors import Transient
+from common.job import Pointer
+from common.spec import FinetuneSpec, GenerateSpec, Metric
+
+Progress = Callable[[int, int], None]  #: (done, total)
+
+
+class InDoubt(Transient):
+    """The platform may or may not have done what it was asked: look before asking again."""
+
+    code = "in_doubt"
+
+
+class Absent(Transient):
+    """The platform does not know it (any more)."""
+
+    code = "absent"
+
+
+class RunStatus(StrEnum):
+    """Where a run stands, of the platform's many words."""
+
+    ACTIVE = "active"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class FileStatus(StrEnum):
+    """Where the platform's own validation of a file stands."""
+
+    PENDING = "pending"
+    VALID = "valid"
+    INVALID = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A fine-tuning run on the platform. `word` is the platform's own status, `words` why it ended, where it says so."""
+
+    id: str
+    status: RunStatus
+    word: str
+    suffix: str = ""
+    model: str = ""
+    training_file: str = ""
+    created: str = ""
+    output_name: str = ""
+    object_id: str = ""
+    price: float | None = None
+    words: str = ""
+    restarted_as: str = ""
+    progress: dict[str, Any] = field(default_factory=dict)
+
+
+class Platform(Protocol):
+    """Where models are trained. Every call raises Transient or Permanent, in the platform's words."""
+
+    name: str  #: tells one platform's ids from another's
+
+    def upload(self, path: Path, progress: Progress) -> str:
+        """The id of the file there; equal bytes may give an id that exists."""
+
+    def check_file(self, file_id: str) -> tuple[FileStatus, str]:
+        """The platform's verdict and its words. Raises Absent."""
+
+    def runs(self) -> list[Run]:
+        """All runs of the account, in one request; without `words` and `restarted_as`."""
+
+    def run(self, run_id: str) -> Run:
+        """One run, with the story of its end. Raises Absent."""
+
+    def start_run(self, wanted: FinetuneSpec, file_id: str, marker: str) -> str:
+        """Pay for a run; its id. Asked once, never repeated. Raises InDoubt when the answer got lost."""
+
+    def stop_run(self, run_id: str) -> None:
+        """Ask for a run to be cancelled; fine when it has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model answered: its hints, as many as came."""
+
+    hints: tuple[str, ...]
+
+
+class HintModel(Protocol):
+    """A deployed model that writes hints. May be called from many threads."""
+
+    def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
+        """Raises Transient or Permanent, in the platform's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One metric over questions: HintEval's name of it, and for each question the values of its hints."""
+
+    name: str
+    values: list[list[float]]
+
+
+class Scorer(Protocol):
+    """HintEval's metrics."""
+
+    def score(self, metric: Metric, items: Sequence[tuple[str, str, Sequence[str]]]) -> Scored:
+        """`items` are (question, answer, hints)."""
+
+
+class Datasets(Protocol):
+    """Data sets from elsewhere, as bytes of HintEval JSON."""
+
+    def download(self, name: str) -> bytes:
+        """One of HintEval's own, by its name. Raises Permanent for a name that HintEval does not have."""
+
+    def read(self, source: str) -> bytes:
+        """A path on this machine or an fsspec URL. Raises Permanent outside of the roots that are allowed."""
+
+
+class Artifacts(Protocol):
+    """Files that stages hand on."""
+
+    def put(self, data: bytes) -> Pointer: ...
+    def put_file(self, path: Path) -> Pointer: ...
+    def get(self, pointer: Pointer) -> bytes: ...
+    def local(self, pointer: Pointer, suffix: str) -> Path: ...
+
+
+class Desk(Protocol):
+    """What a stage may do to its own job while it works on it. Raises StaleMove once the lease is lost."""
+
+    def note(self, **facts: Any) -> None:
+        """Write facts on the record: an intent before a paid call, an id after it."""
+
+    def event(self, event: str, **data: Any) -> None:
+        """Add to the job's history."""
+
+    def keep(self, pieces: Mapping[str, str]) -> None:
+        """Store pieces of work, so that a crash costs none of them."""
+
+    def kept(self) -> dict[str, str]:
+        """The pieces that were stored, by this attempt or an earlier one."""
+
+    def progress(self, done: int, total: int) -> None:
+        """How far the stage is; written now and then."""
+
+    def check(self) -> None:
+        """Raise when the work is to end: lease lost, somebody wishes it cancelled, or the worker stops."""
+
+    def file_known(self, sha256: str) -> str | None:
+        """The platform's id of a file with these bytes, where any job has uploaded them."""
+
+    def remember_file(self, sha256: str, file_id: str) -> None: ...
+    def forget_file(self, sha256: str) -> None: ...
+
+    def alone(self, name: str) -> bool:
+        """Whether this job is the one that may do `name` now (upload these bytes); for a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """All of them, as one worker has them. Those of another queue's stages may be absent."""
+
+    platform: Platform
+    artifacts: Artifacts
+    datasets: Datasets
+    hint_model: HintModel
+    scorer: Scorer
+    doubt_s: float = 45.0  #: a run whose creation was not confirmed may appear in the list this late
+    clock: Callable[[], float] = lambda: 0.0  #: s since 1970, for ages only
+    sleep: Callable[[float], None] = lambda seconds: None

@@ -1,0 +1,35 @@
+"""The one prompt, for training and for asking: what was trained is what is asked.
+
+The words are HintEval's (hinteval 0.1.0, AnswerAware); a test compares them with what HintEval really sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+SYSTEM = (
+    "You are a helpful assistant that generates hints for user questions. You are given the question, and your goal "
+    "is to generate hints for the question."
+)
+
+
+def ask(question: str, answer: str, n: int) -> str:
+    """What the user says."""
+    return (
+        f'Generate {n} hints for the following question without using "{answer}" word in the hints. Question: {question}'
+    )
+
+
+def numbered(hints: Sequence[str]) -> str:
+    """What the assistant answers."""
+    return "\n".join(f"{number}. {hint}" for number, hint in enumerate(hints, 1))
+
+
+def training_row(kind: Literal["messages", "llama3"], question: str, answer: str, hints: Sequence[str]) -> dict[str, Any]:
+    """One line of the training file. `messages`: the platform applies the chat template; `llama3`: it stands in the text."""
+    turns = [("system", SYSTEM), ("user", ask(question, answer, len(hints))), ("assistant", numbered(hints))]
+    if kind == "messages":
+        return {"messages": [{"role": role, "content": content} for role, content in turns]}
+    text = "".join(f"<|start_header_id|>{role}<|end_header_id|>\n\n{content}<|eot_id|>" for role, content in turns)
+    return {"text": "<|begin_of_text|>" + text}

@@ -1,0 +1,79 @@
+"""finetune: the paid call. Intent first, find before create, asked once: at most one run is kept."""
+
+from __future__ import annotations
+
+from common.errors import HintrelayError
+from common.job import Job
+from common.outcomes import Advance, Outcome, Snooze
+from common.states import JobState
+from worker.ports import Absent, Desk, InDoubt, Platform, Ports, Run, RunStatus
+
+LOOK_AGAIN_S = 5.0
+
+
+def finetune(job: Job, ports: Ports, desk: Desk) -> Outcome:
+    """Adopt the run that an earlier attempt made, or pay for one."""
+    job_spent = spent_runs(job, ports.platform)
+    kept = _earlier(job, ports.platform)
+    if kept is not None:
+        return _training(kept.id, kept.word)
+    if job.run_id:  # it ended badly, and somebody wants another one: what it was stays known as spent
+        desk.note(spent_runs=job_spent, run_id=None, status=None, progress=None)
+    if job.facts.get("intent"):
+        found = find_run(job.marker, job_spent, ports.platform, desk)
+        if found is not None:
+            return _training(found.id, found.word)
+        doubt_s = ports.doubt_s - (ports.clock() - float(job.facts["intent"]))
+        if doubt_s > 0:
+            return Snooze(
+                min(LOOK_AGAIN_S, doubt_s), "it is not yet sure whether the platform has begun a run; one is looked for"
+            )
+    return _pay(job, ports, desk)
+
+
+def _pay(job: Job, ports: Ports, desk: Desk) -> Outcome:
+    file_id = job.facts["file_id"]
+    desk.note(intent=f"{ports.clock():.3f}")
+    try:
+        run_id = ports.platform.start_run(job.spec.finetune, file_id, job.marker)
+    except InDoubt:
+        raise  # the intent stays: the next attempt looks before it asks again
+    except HintrelayError:
+        desk.note(intent=None)  # the platform refused: nothing was begun
+        raise
+    return _training(run_id, "pending")
+
+
+def _training(run_id: str, word: str) -> Outcome:
+    return Advance(JobState.TRAINING, {"run_id": run_id, "status": word})
+
+
+def _earlier(job: Job, platform: Platform) -> Run | None:
+    """The run on the record, where it can still lead to a model: `retry` must not pay for what is there."""
+    if not job.run_id:
+        return None
+    try:
+        run = platform.run(job.run_id)
+    except Absent:
+        return None
+    return run if run.status in {RunStatus.ACTIVE, RunStatus.DONE} else None
+
+
+def spent_runs(job: Job, platform: Platform) -> list[str]:
+    """Runs of this job that ended badly, or were given up: never adopted again."""
+    spent = list(job.facts.get("spent_runs") or [])
+    return [*spent, job.run_id] if job.run_id and job.run_id not in spent else spent
+
+
+def find_run(marker: str, spent: list[str], platform: Platform, desk: Desk) -> Run | None:
+    """The run that bears the job's marker; the best of several, the others cancelled. In doubt they are ours."""
+    found = [run for run in platform.runs() if run.suffix == marker and run.id not in spent]
+    found.sort(key=lambda run: (_RANK[run.status], run.created, run.id))
+    for extra in found[1:]:
+        if extra.status is RunStatus.ACTIVE:
+            platform.stop_run(extra.id)
+            desk.event("extra_run_cancelled", run_id=extra.id, kept=found[0].id)
+    return found[0] if found else None
+
+
+_RANK = {RunStatus.DONE: 0, RunStatus.ACTIVE: 1, RunStatus.FAILED: 2, RunStatus.CANCELLED: 2}

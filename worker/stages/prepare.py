@@ -1,0 +1,56 @@
+"""prepare: the data set into a training file and the questions to ask, both in the artifact store."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import orjson
+
+from common.dataset import Row, is_name, parse, select
+from common.errors import InvalidSpec
+from common.job import Job
+from common.outcomes import Advance, Outcome, Reject
+from common.spec import JobSpec
+from common.states import JobState
+from worker.ports import Desk, Ports
+from worker.prompts import training_row
+
+
+def prepare(job: Job, ports: Ports, desk: Desk) -> Outcome:
+    """Deterministic for a spec: the same data, format and seed give the same bytes, hence the same artifact."""
+    spec = job.spec
+    try:
+        chosen = select(parse(_data(job, spec, ports), spec.dataset.source), spec.dataset)
+    except InvalidSpec as exc:
+        return Reject(exc.message, code=exc.code)
+    desk.check()
+    training = ports.artifacts.put(training_file(chosen.train, spec))
+    questions = ports.artifacts.put(_questions(chosen.test, spec))
+    return Advance(
+        JobState.PREPARED,
+        {"training": training.dump(), "questions": questions.dump(), "counts": chosen.counts},
+    )
+
+
+def training_file(rows: list[Row], spec: JobSpec) -> bytes:
+    """JSON Lines, in the order that the seed gives; a generator of its own, so that nothing else in the process counts."""
+    order = list(rows)
+    random.Random(spec.dataset.seed).shuffle(order)  # noqa: S311  # an order, no secret
+    return b"".join(
+        orjson.dumps(training_row(spec.finetune.format, row.question, row.answer, row.hints)) + b"\n" for row in order
+    )
+
+
+def _data(job: Job, spec: JobSpec, ports: Ports) -> bytes:
+    """From where `submit` put it; else from HintEval by name, or from this machine's disk or a URL."""
+    pointer = job.pointer("data")
+    if pointer:
+        return ports.artifacts.get(pointer)
+    if is_name(spec.dataset.source):
+        return ports.datasets.download(spec.dataset.source)
+    return ports.datasets.read(spec.dataset.source)
+
+
+def _questions(test: dict[str, Any], spec: JobSpec) -> bytes:
+    return orjson.dumps({"name": spec.dataset.test, "metadata": {}, "instances": test})
