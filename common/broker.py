@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from common.connection import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S
+from common.connection import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S, connect, reaching
 from common.errors import Unreachable
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM, QUEUE_TICK
 from common.pipeline import Step
@@ -66,6 +66,7 @@ class Sender:
     def __init__(self, app: Celery, settings: Settings) -> None:
         self._app = app
         self._url = settings.broker
+        self._client = connect(settings.broker)
 
     def send(self, job_id: str, steps: Sequence[Step]) -> None:
         """One message, the later stages inside it. Raises Unreachable within 15 s when there is no broker."""
@@ -76,6 +77,14 @@ class Sender:
         """The same for many jobs over one connection."""
         if nudges:
             self._publish(nudges)
+
+    def backlog(self, queues: Sequence[str]) -> dict[str, int]:
+        """How many messages wait in each of our queues. Raises Unreachable."""
+        with reaching(self._url):
+            pipe = self._client.pipeline(transaction=False)
+            for queue in queues:
+                pipe.llen(queue)
+            return dict(zip(queues, pipe.execute(), strict=True))
 
     def _publish(self, nudges: Sequence[tuple[str, Sequence[Step]]]) -> None:
         from celery import chain

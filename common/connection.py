@@ -20,7 +20,9 @@ HEALTH_CHECK_S = 10  #: an idle connection is pinged before it is used again
 
 def connect(url: str) -> redis.Redis:
     """A client of `url` (redis://, rediss://, unix://); connects at the first command, gives up within 15 s."""
-    options = {} if url.startswith("unix://") else {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
+    options = (
+        {} if url.startswith("unix://") else {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
+    )
     return redis.Redis.from_url(
         url,
         decode_responses=True,

@@ -41,7 +41,13 @@ def is_url(source: str) -> bool:
 
 def refuse_pickle(source: str, head: bytes = b"") -> None:
     """Raises InvalidSpec for a pickle: loading one runs whatever code is in it."""
-    if source.lower().endswith(PICKLES) or head[:2] in {b"\x1f\x8b", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"}:
+    if source.lower().endswith(PICKLES) or head[:2] in {
+        b"\x1f\x8b",
+        b"\x80\x02",
+        b"\x80\x03",
+        b"\x80\x04",
+        b"\x80\x05",
+    }:
         raise InvalidSpec(
             f"dataset.source: {source} is a pickle or compressed; only HintEval JSON is read (Dataset.store_json makes it)"
         )

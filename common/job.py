@@ -130,7 +130,9 @@ class Job:
 
 
 _NUMBERS = "attempt crashes max_attempts lease_until since created updated not_before deadline now".split()
-_OWN = frozenset(_NUMBERS) | set("id v state name key owner stage snooze wish rev lease digest claimed deadline_ms".split())
+_OWN = frozenset(_NUMBERS) | set(
+    "id v state name key owner stage snooze wish rev lease digest claimed deadline_ms".split()
+)
 
 
 def iso(ms: int) -> str:

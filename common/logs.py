@@ -13,7 +13,22 @@ from common.settings import Settings
 
 HIDDEN = "***"
 LONGEST = 2000  #: characters of one value; the rest is cut, its length told
-_QUIET = ("httpx", "httpcore", "openai", "together", "urllib3", "kombu", "amqp", "asyncio", "filelock", "fsspec")
+#: loggers whose INFO is about plumbing: a line for each message, request or tick
+_QUIET = (
+    "celery.app.trace",
+    "celery.worker.strategy",
+    "celery.beat",
+    "httpx",
+    "httpcore",
+    "openai",
+    "together",
+    "urllib3",
+    "kombu",
+    "amqp",
+    "asyncio",
+    "filelock",
+    "fsspec",
+)
 _REDUNDANT = ("color_message", "taskName")
 
 Event = MutableMapping[str, Any]

@@ -176,5 +176,3 @@ def _object(value: Any, what: str) -> dict[str, Any]:
 def _quote(value: object) -> str:
     shown = repr(value)
     return shown if len(shown) <= 80 else shown[:80] + "…"
-
-

@@ -146,7 +146,9 @@ class JobSpec(_Part):
             raise InvalidSpec(f"a spec is a mapping of keys to values, not {type(data).__name__}")
         version = data.get("version")
         if isinstance(version, int) and not isinstance(version, bool) and version > cls.VERSION:
-            raise InvalidSpec(f"version: this hintrelay reads specs of version {cls.VERSION}, not {version}: upgrade it")
+            raise InvalidSpec(
+                f"version: this hintrelay reads specs of version {cls.VERSION}, not {version}: upgrade it"
+            )
         try:
             spec = cls.model_validate(data)
         except ValidationError as exc:

@@ -19,6 +19,7 @@ from common.states import JobState, event_of
 
 Clock = Callable[[], int]  #: ms since 1970; tests pass their own, else Redis's clock counts
 BATCH = 200  #: script calls in one round trip
+ALONE_MS = 60_000  #: an upload of a training file takes seconds; a crashed one is taken over after this
 FIRST_LOOK_MS = 10_000  #: a new job whose chain was sent is looked at by the tick only then
 
 
@@ -207,6 +208,16 @@ class Store:
             answer: list[str] = self._scripts.wish(keys=[Keys.job(job_id), Keys.due, Keys.events], args=args)
         return answer
 
+    def tell(self, job_id: str, event: str, data: Mapping[str, Any]) -> None:
+        """Add to a job's history what is no move of it."""
+        entry = {"job": job_id, "type": event, "from": "", "to": "", "actor": self.actor}
+        with reaching(self.url):
+            seconds, micros = self.client.time()
+            at = self._now() or seconds * 1000 + micros // 1000
+            self.client.xadd(
+                Keys.events, {**entry, "at": at, "data": _json(data)}, maxlen=int(self._kept), approximate=True
+            )
+
     def take_due(self, limit: int, push_back_ms: int) -> tuple[int, list[str]]:
         """(Redis's clock in ms, ids of the jobs that are due), each pushed back by `push_back_ms`."""
         with reaching(self.url):
@@ -233,6 +244,16 @@ class Store:
     def remember_file(self, name: str, file_id: str) -> None:
         with reaching(self.url):
             self.client.hset(Keys.files, name, file_id)
+
+    def forget_file(self, name: str) -> None:
+        with reaching(self.url):
+            self.client.hdel(Keys.files, name)
+
+    def alone(self, name: str, job_id: str) -> bool:
+        """Whether this job is the one that may do `name` for the next minute."""
+        with reaching(self.url):
+            holder = self.client.set(Keys.alone(name), job_id, nx=True, px=ALONE_MS, get=True)
+        return holder is None or holder == job_id
 
     def drop_pieces(self, job_id: str) -> None:
         with reaching(self.url):
@@ -280,6 +301,11 @@ class Store:
         """How many jobs are in each state."""
         return dict(zip(JobState, self._run(lambda p: [p.zcard(Keys.state(s)) for s in JobState]), strict=True))
 
+    def training(self) -> int:
+        """How many jobs are in training."""
+        with reaching(self.url):
+            return int(self.client.zcard(Keys.state(JobState.TRAINING)))
+
     def jobs_of_runs(self, run_ids: Sequence[str]) -> list[str | None]:
         """The job id of each of the platform's runs, None for a run that is not ours."""
         if not run_ids:
@@ -295,10 +321,6 @@ class Store:
         with reaching(self.url):
             answer: str | None = self.client.hget(Keys.files, name)
         return answer
-
-    def lengths(self, queues: Sequence[str]) -> dict[str, int]:
-        """Messages waiting in Redis lists of the store's own server."""
-        return dict(zip(queues, self._run(lambda pipe: [pipe.llen(queue) for queue in queues]), strict=True))
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

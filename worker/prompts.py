@@ -16,9 +16,7 @@ SYSTEM = (
 
 def ask(question: str, answer: str, n: int) -> str:
     """What the user says."""
-    return (
-        f'Generate {n} hints for the following question without using "{answer}" word in the hints. Question: {question}'
-    )
+    return f'Generate {n} hints for the following question without using "{answer}" word in the hints. Question: {question}'
 
 
 def numbered(hints: Sequence[str]) -> str:
@@ -26,7 +24,9 @@ def numbered(hints: Sequence[str]) -> str:
     return "\n".join(f"{number}. {hint}" for number, hint in enumerate(hints, 1))
 
 
-def training_row(kind: Literal["messages", "llama3"], question: str, answer: str, hints: Sequence[str]) -> dict[str, Any]:
+def training_row(
+    kind: Literal["messages", "llama3"], question: str, answer: str, hints: Sequence[str]
+) -> dict[str, Any]:
     """One line of the training file. `messages`: the platform applies the chat template; `llama3`: it stands in the text."""
     turns = [("system", SYSTEM), ("user", ask(question, answer, len(hints))), ("assistant", numbered(hints))]
     if kind == "messages":

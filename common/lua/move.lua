@@ -14,7 +14,7 @@ if token == '' and r[2] ~= '' and tonumber(r[3]) > now then return 0 end
 local deadline = tonumber(r[5])
 if ARGV[12] == 'extend' then deadline = now + tonumber(r[6]) end
 local record = {'state', to, 'since', now, 'updated', now, 'attempt', 1, 'crashes', 0, 'not_before', 0, 'snooze', '',
-  'deadline', deadline, 'done', '', 'total', ''}
+  'deadline', deadline, 'done', '', 'total', '', 'error', ''}
 for i = 13, #ARGV do record[#record + 1] = ARGV[i] end
 for i = 13, #ARGV, 2 do
   if ARGV[i] == 'run_id' and ARGV[i + 1] ~= '' then redis.call('HSET', KEYS[6], ARGV[i + 1], id) end

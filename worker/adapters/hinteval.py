@@ -155,7 +155,9 @@ def _translate(exc: Exception, model: str) -> Exception:
     if isinstance(exc, openai.APIConnectionError):
         return Transient(f"{model} did not answer: {exc.__cause__ or exc}", code="connection")
     if isinstance(exc, (openai.APIError, ValueError, TypeError, IndexError, KeyError)):
-        return Transient(f"{model} answered with something else than a chat completion: {exc!r}"[:500], code="odd_answer")
+        return Transient(
+            f"{model} answered with something else than a chat completion: {exc!r}"[:500], code="odd_answer"
+        )
     return exc
 
 

@@ -33,6 +33,7 @@ class TogetherPlatform:
         self._client = together.Together(
             api_key=api_key, base_url=base_url, timeout=httpx.Timeout(timeout_s, connect=5.0), max_retries=1
         )
+        self._limits: dict[str, FinetuneModelLimits] = {}
         self._once = self._client.with_options(max_retries=0)
 
     def upload(self, path: Path, progress: Progress) -> str:
@@ -114,17 +115,13 @@ class TogetherPlatform:
         return data if isinstance(data, list) else []
 
     def _request(self, wanted: FinetuneSpec, file_id: str, marker: str) -> dict[str, Any]:
-        """The body of POST /fine-tunes as the SDK makes it; its limits are asked for only where it uses them."""
+        """The body of POST /fine-tunes as the SDK makes it."""
         given = wanted.model_dump(exclude_none=True, exclude={"format", "suffix"})
         if wanted.adapter:
             given["lora"] = True
-        limits: Any = None
-        if given.get("lora") is not None:
-            raw = self._get("/fine-tunes/models/limits", {"model_name": wanted.model})
-            limits = FinetuneModelLimits.model_validate(raw)
         try:
             request, _, _ = create_finetune_request(
-                model_limits=limits,
+                model_limits=self._limits_of(wanted.model),
                 training_file=file_id,
                 suffix=marker,
                 **{"train_on_inputs": "auto", **given},
@@ -134,9 +131,17 @@ class TogetherPlatform:
         body: dict[str, Any] = request.model_dump(exclude_none=True)
         return body
 
-    def _get(self, path: str, query: dict[str, Any] | None = None) -> dict[str, Any]:
-        options: Any = {"params": query} if query else {}
-        return _object(self._do(lambda: self._client.get(path, cast_to=httpx.Response, options=options)))
+    def _limits_of(self, model: str) -> FinetuneModelLimits:
+        """The platform's limits for a base model; asked once a model."""
+        if model not in self._limits:
+            try:
+                self._limits[model] = self._do(lambda: self._client.fine_tuning.model_limits(model_name=model))
+            except Absent as exc:
+                raise Permanent(f"finetune.model: {model}: {exc.message}", code="unknown_model") from exc
+        return self._limits[model]
+
+    def _get(self, path: str) -> dict[str, Any]:
+        return _object(self._do(lambda: self._client.get(path, cast_to=httpx.Response)))
 
     def _do(self, call: Callable[[], T]) -> T:
         try:

@@ -40,9 +40,7 @@ def generate(job: Job, ports: Ports, desk: Desk) -> Outcome:
     return Advance(JobState.GENERATED, {"hints": pointer.dump(), "counts": counts})
 
 
-def _ask_all(
-    todo: list[Row], total: int, job: Job, model: HintModel, desk: Desk
-) -> tuple[HintrelayError | None, int]:
+def _ask_all(todo: list[Row], total: int, job: Job, model: HintModel, desk: Desk) -> tuple[HintrelayError | None, int]:
     """(the fault that ended it, or None; how many answers were stored)."""
     spec, name = job.spec, job.deployment
     assert name is not None, "a deployed job has a name"

@@ -1,0 +1,116 @@
+"""The worker's composition root: everything from Settings, after any fork."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from common.artifacts import ArtifactStore
+from common.broker import Sender, make_celery
+from common.commands import Commands
+from common.connection import connect
+from common.keys import QUEUE_HINTS, QUEUE_PLATFORM
+from common.settings import Settings
+from common.spec import GenerateSpec, Metric
+from common.store import Store
+from worker.adapters.datasets import DatasetFiles
+from worker.leases import LeaseKeeper
+from worker.ports import Answer, HintModel, Ports, Scored, Scorer
+from worker.runner import Runner
+from worker.stages import BY_NAME
+from worker.stopping import StopFlag
+from worker.tick import Tick
+
+QUEUES = {"platform": QUEUE_PLATFORM, "hints": QUEUE_HINTS}
+
+
+def actor(role: str) -> str:
+    """Who acts, as leases and events name it: role@host:pid."""
+    return f"{role}@{socket.gethostname()}:{os.getpid()}"
+
+
+def make_store(settings: Settings, role: str) -> Store:
+    return Store(
+        connect(settings.redis_url), url=settings.redis_url, actor=actor(role), events_kept=settings.events_kept
+    )
+
+
+def make_ports(settings: Settings, *, hints: bool) -> Ports:
+    """The real adapters. HintEval's only where `hints`: it is heavy, and a light install does not have it."""
+    from worker.adapters.together import TogetherPlatform
+
+    key = settings.api_key.get_secret_value()
+    return Ports(
+        platform=TogetherPlatform(
+            base_url=settings.platform_url, api_key=key, timeout_s=settings.request_timeout_seconds
+        ),
+        artifacts=ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch"),
+        datasets=DatasetFiles(settings.data_roots),
+        doubt_s=settings.doubt_seconds,
+        clock=time.time,
+        sleep=time.sleep,
+        **_hint_ports(settings, key) if hints else {"hint_model": _Elsewhere(), "scorer": _Elsewhere()},
+    )
+
+
+def _hint_ports(settings: Settings, key: str) -> dict[str, Any]:
+    from worker.adapters.hinteval import HintEvalModel, HintEvalScorer
+
+    model: HintModel = HintEvalModel(base_url=settings.chat_url, api_key=key)
+    scorer: Scorer = HintEvalScorer()
+    return {"hint_model": model, "scorer": scorer}
+
+
+class _Elsewhere:
+    """Stands where a stage of the other queue would find its port; no such stage runs here."""
+
+    def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
+        raise AssertionError("generate runs on the hints queue")
+
+    def score(self, metric: Metric, items: Sequence[tuple[str, str, Sequence[str]]]) -> Scored:
+        raise AssertionError("evaluate runs on the hints queue")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a worker process works with. The tick is there where the platform queue is served."""
+
+    runner: Runner
+    tick: Tick | None
+
+
+def build(settings: Settings, queues: Sequence[str], stop: StopFlag) -> Machine:
+    """`queues` are of platform, hints. Connects when first used."""
+    store = make_store(settings, "+".join(queues))
+    ports = make_ports(settings, hints="hints" in queues)
+    keeper = LeaseKeeper(store, stop, lease_s=settings.lease_seconds, limit_s=settings.stage_limit_seconds)
+    runner = Runner(
+        store,
+        keeper,
+        ports,
+        BY_NAME,
+        stop,
+        queues=frozenset(QUEUES[name] for name in queues),
+        lease_s=settings.lease_seconds,
+        look_s=settings.look_seconds,
+    )
+    tick = None
+    if "platform" in queues:
+        tick = Tick(
+            store,
+            ports.platform,
+            Sender(make_celery(settings), settings),
+            period_s=settings.tick_seconds,
+            look_s=settings.look_seconds,
+            max_backlog=settings.max_backlog,
+        )
+    return Machine(runner, tick)
+
+
+def make_commands(settings: Settings) -> Commands:
+    """What the inbox reader does with messages."""
+    return Commands(make_store(settings, "inbox"), Sender(make_celery(settings), settings))

@@ -1,0 +1,79 @@
+"""What a stage may do to its own job while it works: the Desk port over the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from common.errors import HintrelayError, StaleMove
+from common.job import Job
+from common.store import Store
+from worker.leases import Held
+from worker.stopping import StopFlag
+
+SELDOM_S = 0.5  #: between two writes of a stage's progress
+
+
+class Ending(HintrelayError):
+    """The job is to end: somebody wishes it cancelled, or its deadline is past."""
+
+
+class Stopping(HintrelayError):
+    """The worker stops: the job goes back."""
+
+
+class JobDesk:
+    """One job's desk. `platform` tells the files of one platform from another's."""
+
+    def __init__(self, store: Store, held: Held, job: Job, stop: StopFlag, platform: str) -> None:
+        self._store = store
+        self._held = held
+        self._job = job
+        self._stop = stop
+        self._platform = platform
+        self._written = 0.0
+
+    def note(self, **facts: Any) -> None:
+        self._must(self._store.note(self._job.id, facts, lease=self._held.lease))
+
+    def event(self, event: str, **data: Any) -> None:
+        self._must(self._store.note(self._job.id, {}, lease=self._held.lease, event=event, data=data))
+
+    def keep(self, pieces: Mapping[str, str]) -> None:
+        if pieces:
+            self._must(self._store.note(self._job.id, {}, lease=self._held.lease, pieces=pieces))
+
+    def kept(self) -> dict[str, str]:
+        return self._store.pieces(self._job.id)
+
+    def progress(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._written >= SELDOM_S or done >= total:
+            self._written = now
+            self.note(done=done, total=total)
+
+    def check(self) -> None:
+        if self._held.lost:
+            raise StaleMove
+        if self._held.ending:
+            raise Ending
+        if self._stop:
+            raise Stopping
+
+    def file_known(self, sha256: str) -> str | None:
+        return self._store.known_file(f"{self._platform} {sha256}")
+
+    def remember_file(self, sha256: str, file_id: str) -> None:
+        self._store.remember_file(f"{self._platform} {sha256}", file_id)
+
+    def forget_file(self, sha256: str) -> None:
+        self._store.forget_file(f"{self._platform} {sha256}")
+
+    def alone(self, name: str) -> bool:
+        return self._store.alone(f"{self._platform} {name}", self._job.id)
+
+    def _must(self, done: bool) -> None:
+        if not done:
+            self._held.lost = True
+            raise StaleMove

@@ -1,0 +1,192 @@
+"""What the platform says of all runs, joined with the jobs that train by them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from common.errors import HintrelayError, NotFound
+from common.job import Job
+from common.states import JobState
+from common.store import Store
+from worker.ports import Absent, Platform, Run, RunStatus
+
+log = structlog.get_logger(__name__)
+
+MARKER = re.compile(r"-([0-9a-f]{8})$")
+YOUNG_MS = 120_000  #: a run that was begun this lately may be missing from what the platform answers
+LATE_S = 300.0  #: after the last job left training
+SELDOM_S = 30.0
+FIELDS = ("id", "v", "state", "run_id", "lease", "lease_until", "deployment", "since", "rev")
+
+
+class RunWatch:
+    """Remembers what it saw of each run, so that a run that did not change costs nothing."""
+
+    def __init__(self, store: Store, platform: Platform) -> None:
+        self._store = store
+        self._platform = platform
+        self._seen: dict[str, tuple[object, ...]] = {}
+        self._awake_until = self._asked = 0.0
+
+    def poll(self) -> frozenset[str] | None:
+        """One list call for all jobs in training; the ids it had, or None when the platform did not answer."""
+        if not self._worth_asking():
+            return frozenset()
+        try:
+            runs = self._platform.runs()
+        except HintrelayError as exc:
+            log.warning("runs_not_listed", reason=exc.message)
+            return None
+        changed = [run for run in runs if self._seen.get(run.id) != _print(run)]
+        if changed:
+            self._apply(changed)
+        listed = frozenset(run.id for run in runs)
+        self._seen = {run_id: seen for run_id, seen in self._seen.items() if run_id in listed}
+        return listed
+
+    def _worth_asking(self) -> bool:
+        """While jobs train; and now and then for a while after, since a run whose creation was in doubt may show late."""
+        now = time.monotonic()
+        if self._store.training():
+            self._awake_until = now + LATE_S
+        elif now > self._awake_until or now - self._asked < SELDOM_S:
+            return False
+        self._asked = now
+        return True
+
+    def ask(self, job: Job, now: int) -> bool:
+        """Ask for one run by its id; whether the job was moved on."""
+        assert job.run_id is not None, "a job in training has a run"
+        try:
+            run = self._platform.run(job.run_id)
+        except Absent:
+            if now - job.since < YOUNG_MS:
+                return False
+            return self._fail(job, "run_gone", f"the platform does not know the run {job.run_id} any more")
+        except HintrelayError as exc:
+            log.warning("run_not_read", job=job.id, run_id=job.run_id, reason=exc.message)
+            return False
+        return self._one(job, run)
+
+    def _apply(self, runs: Sequence[Run]) -> None:
+        owners = self._store.jobs_of_runs([run.id for run in runs])
+        jobs = {job.id: job for job in self._store.many({i for i in owners if i}, FIELDS)}
+        calm: list[tuple[Run, Job]] = []
+        for run, owner in zip(runs, owners, strict=True):
+            job = jobs.get(owner or "")
+            if job is None:
+                self._stray(run)
+            elif job.state is not JobState.TRAINING or job.run_id != run.id:
+                if job.state not in _UNSETTLED:
+                    self._seen[run.id] = _print(run)
+            elif run.status in {RunStatus.ACTIVE, RunStatus.DONE}:
+                calm.append((run, job))
+            elif self._one(job, run):
+                self._seen[run.id] = _print(run)
+        self._write(calm)
+
+    def _write(self, calm: Sequence[tuple[Run, Job]]) -> None:
+        """Changes that need no further question, in one round trip."""
+        if not calm:
+            return
+        pipe = self._store.pipeline()
+        for run, job in calm:
+            self._observe(job, run, pipe) if run.status is RunStatus.ACTIVE else self._trained(job, run, pipe)
+        for (run, job), done in zip(calm, self._store.execute(pipe), strict=True):
+            if done:
+                self._seen[run.id] = _print(run)
+                log.info("run_observed", job=job.id, run_id=run.id, status=run.word)
+
+    def _one(self, job: Job, run: Run) -> bool:
+        """Take in one run's status, with a question for the story of a bad end; whether the job was moved."""
+        match run.status:
+            case RunStatus.ACTIVE:
+                self._observe(job, run)
+                return False
+            case RunStatus.DONE:
+                return self._trained(job, run)
+        return self._ended_badly(job, run)
+
+    def _observe(self, job: Job, run: Run, pipe: Any = None) -> bool:
+        before = (self._seen.get(run.id) or ("",))[0]
+        facts = {"status": run.word, "progress": run.progress or None}
+        event = "run_status_changed" if before != run.word else ""
+        return self._store.note(
+            job.id, facts, run_id=run.id, event=event, data={"run_id": run.id, "status": run.word}, pipe=pipe
+        )
+
+    def _trained(self, job: Job, run: Run, pipe: Any = None) -> bool:
+        facts = {
+            "status": run.word,
+            "output_name": run.output_name,
+            "object_id": run.object_id,
+            "price": run.price,
+            "progress": run.progress or None,
+        }
+        data = {"run_id": run.id, "output_name": run.output_name}
+        return self._store.move(job.id, JobState.TRAINING, JobState.TRAINED, facts, look_ms=0, data=data, pipe=pipe)
+
+    def _ended_badly(self, job: Job, listed: Run) -> bool:
+        try:
+            run = self._platform.run(listed.id)
+        except HintrelayError as exc:
+            log.warning("run_not_read", job=job.id, run_id=listed.id, reason=exc.message)
+            return False
+        if run.restarted_as:
+            log.info("run_restarted", job=job.id, run_id=run.id, restarted_as=run.restarted_as)
+            facts = {"run_id": run.restarted_as, "status": "pending", "progress": None}
+            data = {"run_id": run.id, "restarted_as": run.restarted_as}
+            return self._store.note(job.id, facts, run_id=run.id, event="run_restarted", data=data)
+        words = run.words or "it gave no reason"
+        code = "run_cancelled" if run.status is RunStatus.CANCELLED else "run_failed"
+        return self._fail(job, code, f"the platform's run {run.id} ended as {run.word}: {words}", status=run.word)
+
+    def _fail(self, job: Job, code: str, message: str, status: str | None = None) -> bool:
+        """`retry` pays for another run: it resumes before the fine-tune."""
+        error = {"stage": "training", "code": code, "message": message, "attempts": 1}
+        facts = {"error": error, "resume": str(JobState.UPLOADED), **({"status": status} if status else {})}
+        log.warning("job_ended", job=job.id, to="failed", code=code, reason=message)
+        return self._store.move(job.id, JobState.TRAINING, JobState.FAILED, facts, data=error)
+
+    def _stray(self, run: Run) -> None:
+        """A run that no record names: somebody else's, or a second one of a job of ours. An extra one is cancelled."""
+        match = MARKER.search(run.suffix)
+        try:
+            job = self._store.get(match[1]) if match else None
+        except NotFound:
+            job = None
+        if job is None or job.marker != run.suffix or run.status is not RunStatus.ACTIVE:
+            self._seen[run.id] = _print(run)
+            return
+        if job.state in _UNSETTLED or job.wish:  # its own stage will adopt it, or stop it
+            return
+        try:
+            if self._is_extra(job, run):
+                self._platform.stop_run(run.id)
+                self._store.tell(job.id, "extra_run_cancelled", {"run_id": run.id, "kept": job.run_id})
+                log.warning("extra_run_cancelled", job=job.id, run_id=run.id, kept=job.run_id)
+                self._seen[run.id] = _print(run)
+        except HintrelayError as exc:
+            log.warning("extra_run_not_cancelled", job=job.id, run_id=run.id, reason=exc.message)
+
+    def _is_extra(self, job: Job, run: Run) -> bool:
+        if job.finished and job.state is not JobState.SUCCEEDED:
+            return True
+        if not job.run_id:
+            return False
+        kept = self._platform.run(job.run_id)
+        return kept.restarted_as != run.id and kept.status in {RunStatus.ACTIVE, RunStatus.DONE}
+
+
+#: states in which the finetune stage itself looks for runs
+_UNSETTLED = frozenset({JobState.ACCEPTED, JobState.PREPARED, JobState.UPLOADED})
+
+
+def _print(run: Run) -> tuple[object, ...]:
+    """What tells two looks at one run apart; the status word first."""
+    return (run.word, run.output_name, tuple(sorted(run.progress.items())))
