@@ -1,4 +1,4 @@
-"""The Celery app, as both sides make it, and the sending of chains. Celery carries and routes; the record is the truth."""
+"""The Celery app, as both sides make it, and the sending of chains. The record is the truth; Celery carries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TICK_TASK = "hintrelay.tick"
 def make_celery(settings: Settings) -> Celery:
     """A Celery app for our own queues; connects when first used. What each setting is for: docs/architecture.md."""
     from celery import Celery
-    from kombu import Queue
+    from kombu.entity import Queue
 
     app = Celery("hintrelay", broker=settings.broker, set_as_current=False)
     app.conf.update(
@@ -28,7 +28,7 @@ def make_celery(settings: Settings) -> Celery:
         accept_content=["json"],
         task_ignore_result=True,
         task_store_errors_even_if_ignored=False,
-        task_queues=[Queue(QUEUE_PLATFORM), Queue(QUEUE_HINTS), Queue(QUEUE_TICK)],
+        task_queues=[Queue(name) for name in (QUEUE_PLATFORM, QUEUE_HINTS, QUEUE_TICK)],  # type: ignore[no-untyped-call]  # kombu is half typed
         task_default_queue=QUEUE_PLATFORM,
         task_create_missing_queues=False,
         task_acks_late=False,  # a message is a nudge: what a crash loses, the lease and `due` bring back

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import redis
 from redis.backoff import ExponentialBackoff
@@ -13,12 +14,15 @@ from redis.retry import Retry
 from common.errors import ConfigurationError, Unreachable
 from common.settings import DEFAULT_REDIS_URL, without_password
 
+#: a redis.Redis; its own types do not tell whether answers are decoded, so they would only be cast away
+Client: TypeAlias = Any
+
 SOCKET_TIMEOUT_S = 5.0  #: an answer that takes longer comes from a frozen server or a dead connection
 CONNECT_TIMEOUT_S = 3.0
 HEALTH_CHECK_S = 10  #: an idle connection is pinged before it is used again
 
 
-def connect(url: str) -> redis.Redis:
+def connect(url: str) -> Client:
     """A client of `url` (redis://, rediss://, unix://); connects at the first command, gives up within 15 s."""
     options = (
         {} if url.startswith("unix://") else {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}

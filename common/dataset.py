@@ -49,7 +49,8 @@ def refuse_pickle(source: str, head: bytes = b"") -> None:
         b"\x80\x05",
     }:
         raise InvalidSpec(
-            f"dataset.source: {source} is a pickle or compressed; only HintEval JSON is read (Dataset.store_json makes it)"
+            f"dataset.source: {source} is a pickle or compressed; only HintEval JSON is read "
+            "(Dataset.store_json makes it)"
         )
 
 
@@ -67,7 +68,8 @@ def parse(data: bytes, source: str) -> dict[str, Any]:
     subsets = document.get("subsets") if isinstance(document, dict) else None
     if not isinstance(subsets, dict):
         raise InvalidSpec(
-            f"dataset.source: {source} is not HintEval JSON: it lacks the object `subsets` (Dataset.store_json makes one)"
+            f"dataset.source: {source} is not HintEval JSON: it lacks the object `subsets` "
+            "(Dataset.store_json makes one)"
         )
     return subsets
 

@@ -9,9 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-import redis
-
-from common.connection import reaching
+from common.connection import Client, reaching
 from common.errors import NotFound
 from common.keys import Keys
 
@@ -38,7 +36,7 @@ class Letter:
 class DeadLetters:
     """The hash `hintrelay:dead`."""
 
-    def __init__(self, client: redis.Redis, url: str = "") -> None:
+    def __init__(self, client: Client, url: str = "") -> None:
         self._client = client
         self._url = url
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import redis
-
-from common.connection import reaching
+from common.connection import Client, reaching
 from common.events import Event
 from common.keys import Keys
 
@@ -17,7 +15,7 @@ BLOCK_MS = 1000  #: how long one read waits for news
 class EventLog:
     """The stream `hintrelay:events`."""
 
-    def __init__(self, client: redis.Redis, url: str = "") -> None:
+    def __init__(self, client: Client, url: str = "") -> None:
         self._client = client
         self._url = url
 

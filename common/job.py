@@ -17,10 +17,10 @@ RECORD_VERSION = 1
 JSON_FIELDS = frozenset(
     {"spec", "data", "training", "questions", "hints", "results", "progress", "error", "spent_runs", "scores", "counts"}
 )
-#: fields of the record that `ls` needs: all but the spec
+#: fields of the record that `ls` needs: all but the spec and the pointers
 LISTED = (
-    "id v name state key attempt crashes lease lease_until owner stage since created updated not_before deadline snooze "
-    "wish max_attempts file_id run_id output_name status progress deployment error done total scores rev"
+    "id v name state key attempt crashes lease lease_until owner stage since created updated not_before deadline "
+    "snooze wish max_attempts file_id run_id output_name status progress deployment error done total scores rev"
 ).split()
 
 
@@ -83,12 +83,15 @@ class Job:
             for name, value in record.items()
             if value != "" and name not in _OWN
         }
-        numbers = {name: int(float(record.get(name) or 0)) for name in _NUMBERS}
-        words = {name: record.get(name) or "" for name in ("name", "key", "owner", "stage", "snooze", "wish")}
+        numbers: dict[str, Any] = {name: int(float(record.get(name) or 0)) for name in _NUMBERS}
+        spec_json: Any = facts.pop("spec", None)
+        words: dict[str, Any] = {
+            name: record.get(name) or "" for name in ("name", "key", "owner", "stage", "snooze", "wish")
+        }
         return cls(
             id=record["id"],
             state=JobState(record["state"]),
-            spec_json=facts.pop("spec", None),
+            spec_json=spec_json,
             rev=record.get("rev") or "0",
             facts=facts,
             **words,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import re
 from typing import Any
 
 from common.errors import InvalidSpec
 from common.spec import JobSpec
+from common.spec_errors import quoted, shown
 
 MAX_JOBS = 100_000  #: of one document; more is a slip of the keyboard
 _HOLE = re.compile(r"\{([A-Za-z_][\w.]*)\}")
@@ -24,14 +24,14 @@ def expand(document: object) -> list[JobSpec]:
         return [JobSpec.parse(base)]
     specs = []
     for values in itertools.product(*axes.values()):
-        combination = copy.deepcopy(base)
+        combination = {key: dict(value) if isinstance(value, dict) else value for key, value in base.items()}
         for path, value in zip(axes, values, strict=True):
             put(combination, path, value, where="matrix")
         try:
             specs.append(JobSpec.parse(combination))
         except InvalidSpec as exc:
-            shown = ", ".join(f"{path}={value}" for path, value in zip(axes, values, strict=True))
-            raise InvalidSpec(f"{exc.message} [in the matrix at {shown}]") from exc
+            at = ", ".join(f"{shown(path)}={quoted(value)}" for path, value in zip(axes, values, strict=True))
+            raise InvalidSpec(f"{exc.message} [in the matrix at {at}]") from exc
     return specs
 
 
@@ -43,9 +43,9 @@ def _axes(matrix: object) -> dict[str, list[Any]]:
     count = 1
     for path, values in matrix.items():
         if not isinstance(path, str) or path.split(".")[0] in {"version", "matrix"}:
-            raise InvalidSpec(f"matrix.{path}: cannot be varied; name a key such as finetune.learning_rate")
+            raise InvalidSpec(f"matrix.{shown(path)}: cannot be varied; name a key such as finetune.learning_rate")
         if not isinstance(values, list) or not values:
-            raise InvalidSpec(f"matrix.{path}: must be a list with at least one value")
+            raise InvalidSpec(f"matrix.{shown(path)}: must be a list with at least one value")
         count *= len(values)
     if count > MAX_JOBS:
         raise InvalidSpec(f"matrix: makes {count} jobs; at most {MAX_JOBS} are allowed in one spec")
@@ -59,13 +59,13 @@ def put(document: dict[str, Any], path: str, value: Any, *, where: str = "--set"
     for part in parents:
         inner = here.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise InvalidSpec(f"{where}: {path}: {part} is a value, not a mapping of keys")
+            raise InvalidSpec(f"{where}: {shown(path)}: {shown(part)} is a value, not a mapping of keys")
         here = inner
     here[last] = value
 
 
 def fill(template: str, spec: dict[str, Any]) -> str:
-    """`template` with each {dotted.path} replaced by the spec's value. Raises InvalidSpec for a path that is not there."""
+    """`template` with each {dotted.path} replaced by the spec's value. Raises InvalidSpec for an unknown path."""
 
     def value(match: re.Match[str]) -> str:
         here: Any = spec

@@ -1,4 +1,4 @@
-"""What other programs may send to `hintrelay.inbox`: Celery's protocol-2 envelopes, checked strictly. docs/messages.md."""
+"""What other programs may send to `hintrelay.inbox`: Celery's protocol-2 envelopes, checked strictly."""
 
 from __future__ import annotations
 

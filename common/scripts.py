@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import redis
+from common.connection import Client
 
 NAMES = "create claim renew move defer note register wish take_due postpone".split()
 
@@ -18,9 +18,9 @@ def source(name: str) -> str:
 
 
 class Scripts:
-    """Every script as a callable `(keys=, args=, client=)`; EVALSHA, with EVAL where the server does not know it yet."""
+    """Every script as a callable `(keys=, args=, client=)`: EVALSHA, and its source where the server lacks it."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: Client) -> None:
         for name in NAMES:
             setattr(self, name, client.register_script(source(name)))
 

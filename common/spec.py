@@ -18,7 +18,7 @@ SUFFIX_PATTERN = r"[a-z0-9](?:[a-z0-9-]{0,29}[a-z0-9])?"
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
 
 
 def _printable(text: str) -> str:
@@ -40,7 +40,7 @@ def _suffix(text: str) -> str:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_printable)]
-Duration = Annotated[str, AfterValidator(_duration)]
+Duration = Annotated[str, Field(max_length=50), AfterValidator(_duration)]
 
 
 class DatasetSpec(_Part):
@@ -49,7 +49,7 @@ class DatasetSpec(_Part):
     source: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_printable)]
     train: Text = "train"
     test: Text = "test"
-    test_limit: Annotated[int, Field(ge=1)] | None = None  #: first N questions; null is all
+    test_limit: Annotated[int, Field(ge=1, lt=2**31)] | None = None  #: first N questions; null is all
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1234  #: order of the training rows
 
 
@@ -73,7 +73,7 @@ class FinetuneSpec(_Part):
     lr_scheduler_type: Literal["linear", "cosine"] | None = None
     min_lr_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
     scheduler_num_cycles: Annotated[float, Field(gt=0)] | None = None
-    n_checkpoints: Annotated[int, Field(ge=1)] | None = None
+    n_checkpoints: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     train_on_inputs: bool | Literal["auto"] | None = None
     packing: bool | None = None
     random_seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
@@ -140,14 +140,14 @@ class JobSpec(_Part):
     @classmethod
     def parse(cls, data: object) -> Self:
         """A spec without a matrix. Raises InvalidSpec with the path of the key and what is allowed."""
-        from common.spec_errors import sentence
+        from common.spec_errors import quoted, sentence
 
         if not isinstance(data, dict):
             raise InvalidSpec(f"a spec is a mapping of keys to values, not {type(data).__name__}")
         version = data.get("version")
         if isinstance(version, int) and not isinstance(version, bool) and version > cls.VERSION:
             raise InvalidSpec(
-                f"version: this hintrelay reads specs of version {cls.VERSION}, not {version}: upgrade it"
+                f"version: this hintrelay reads specs of version {cls.VERSION}, not {quoted(version)}: upgrade it"
             )
         try:
             spec = cls.model_validate(data)
@@ -158,8 +158,9 @@ class JobSpec(_Part):
     def _name(self, data: dict[str, Any]) -> str:
         from common.matrix import fill
 
-        template = self.name or Path(self.dataset.source).stem
-        return fill(template, {**self.model_dump(), "name": ""})[:200]
+        if not self.name:
+            return Path(self.dataset.source).stem[:200]
+        return fill(self.name, {**self.model_dump(), "name": ""})[:200]
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:

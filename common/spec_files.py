@@ -14,7 +14,13 @@ from common.spec import MAX_SPEC_BYTES
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML that reads 1e-5 as a number (as YAML 1.2 does) and refuses a key given twice."""
+    """Safe YAML that reads 1e-5 as a number (as YAML 1.2 does) and refuses aliases and a key given twice."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):  # a few of them make a document of gigabytes
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are refused; write the value out", problem_mark=mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -38,8 +44,10 @@ def read(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_SPEC_BYTES + 1)
-    except OSError as exc:
-        raise InvalidSpec(f"{path}: {exc.strerror or exc}; give the path of a YAML or JSON spec") from exc
+    except (OSError, ValueError) as exc:  # ValueError: a path with a zero byte
+        raise InvalidSpec(
+            f"{path}: {getattr(exc, 'strerror', None) or exc}; give the path of a YAML or JSON spec"
+        ) from exc
     if len(raw) > MAX_SPEC_BYTES:
         raise InvalidSpec(f"{path}: is longer than {MAX_SPEC_BYTES // 1024} KiB; a spec is a page of settings")
     try:
@@ -52,13 +60,27 @@ def read(path: Path) -> Any:
 def loads(text: str, where: str, *, as_json: bool = False) -> Any:
     """The document in `text`; `where` names it in errors. Raises InvalidSpec."""
     try:
-        return json.loads(text) if as_json else yaml.load(text, Loader=_Loader)  # noqa: S506  # _Loader is a SafeLoader
-    except (ValueError, RecursionError) as exc:
-        raise InvalidSpec(f"{where}: is not JSON: {exc}") from exc
+        if as_json:
+            return json.loads(text, object_pairs_hook=_once)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  # _Loader is a SafeLoader
+    except RecursionError as exc:
+        raise InvalidSpec(f"{where}: is nested too deeply; a spec has two levels") from exc
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         at = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise InvalidSpec(f"{where}: is not YAML{at}: {getattr(exc, 'problem', None) or 'cannot be read'}") from exc
+    except (ValueError, LookupError, AttributeError) as exc:  # the last two: PyYAML, of `!!bool x`, `!!timestamp x`
+        kind = "JSON" if as_json else "YAML: a value cannot be read"
+        raise InvalidSpec(f"{where}: is not {kind}: {str(exc)[:200]}") from exc
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in document:
+            raise ValueError(f"key {key!r} is given twice")
+        document[key] = value
+    return document
 
 
 def assignment(text: str) -> tuple[str, Any]:

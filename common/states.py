@@ -1,4 +1,4 @@
-"""The states of a job and the one table of moves. Pure data: see docs/states.md, drawn from this and checked by a test."""
+"""The states of a job and the one table of moves. Pure data; a test holds docs/states.md against it."""
 
 from __future__ import annotations
 

@@ -6,11 +6,10 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import redis
-
-from common.connection import reaching
+from common.connection import Client, reaching
 from common.errors import Conflict, NotFound
 from common.job import LISTED, Job, Lease, encode
 from common.keys import Keys
@@ -54,7 +53,7 @@ class Store:
 
     def __init__(
         self,
-        client: redis.Redis,
+        client: Client,
         *,
         url: str = "",
         actor: str = "",
@@ -75,10 +74,10 @@ class Store:
         stored: list[Stored] = []
         for start in range(0, len(jobs), BATCH):
             batch = jobs[start : start + BATCH]
-            answers = self._run(lambda pipe, b=batch: [self._create(pipe, job, first_look_ms) for job in b])
+            answers = self._run(partial(self._create_all, batch, first_look_ms))
             for job, (word, job_id) in zip(batch, answers, strict=True):
                 while word == "taken":  # two jobs drew the same 8 hex digits
-                    ((word, job_id),) = self._run(lambda pipe, j=job: self._create(pipe, j, first_look_ms))
+                    ((word, job_id),) = self._run(partial(self._create_all, [job], first_look_ms))
                 if word == "conflict":
                     raise Conflict(
                         f"the key {job.key!r} belongs to job {job_id}, which has another spec or other data",
@@ -87,8 +86,13 @@ class Store:
                 stored.append(Stored(job_id, word == "created"))
         return stored
 
+    def _create_all(self, jobs: Sequence[NewJob], first_look_ms: int, pipe: Any) -> None:
+        for job in jobs:
+            self._create(pipe, job, first_look_ms)
+
     def _create(self, pipe: Any, job: NewJob, first_look_ms: int) -> None:
         job_id = secrets.token_hex(4)
+        args = [self._now(), job_id, job.key, job.digest, job.deadline_ms, first_look_ms, self._kept, self.actor]
         self._scripts.create(
             client=pipe,
             keys=[
@@ -99,8 +103,7 @@ class Store:
                 Keys.idempotency,
                 Keys.events,
             ],
-            args=[self._now(), job_id, job.key, job.digest, job.deadline_ms, first_look_ms, self._kept, self.actor]
-            + encode({**job.record, "deadline_ms": job.deadline_ms}),
+            args=args + encode({**job.record, "deadline_ms": job.deadline_ms}),
         )
 
     def claim(self, job_id: str, stage: str, origin: JobState | None, lease_ms: int) -> tuple[Lease, Job] | Refusal:
@@ -168,7 +171,7 @@ class Store:
         """Give a job back: `how` is snooze, retry (spends an attempt) or release. False when the lease was lost."""
         args = [self._now(), lease.job_id, lease.token, how, delay_ms, sentence, self._kept, event, self.actor]
         keys = [Keys.job(lease.job_id), Keys.due, Keys.events]
-        return self._call(self._scripts.defer, keys, args + [_json(data)] + encode(facts or {}))
+        return self._call(self._scripts.defer, keys, [*args, _json(data), *encode(facts or {})])
 
     def note(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,13 +55,13 @@ class Producer:
         """Store one job and start it; under a key it is created once. Raises InvalidSpec, Conflict, Unreachable."""
         return self.submit_all([spec], key)[0]
 
-    def submit_all(self, specs: Sequence[JobSpec], key: str | None = None) -> list[SubmittedJob]:
+    def submit_all(self, specs: Sequence[JobSpec], key: str | None = None) -> builtins.list[SubmittedJob]:
         """The same for many; nothing is stored when one of them is not valid."""
         checked = self.check(specs)
         stored = self.commands.submit([Wanted(s, self._keep(data)) for s, data in checked], key)
         return [SubmittedJob(one.job_id, one.created) for one in stored]
 
-    def check(self, specs: Sequence[JobSpec]) -> list[tuple[JobSpec, Path | None]]:
+    def check(self, specs: Sequence[JobSpec]) -> builtins.list[tuple[JobSpec, Path | None]]:
         """Each spec with the local file of its data set, if it has one, checked. Raises InvalidSpec."""
         seen: dict[str, dict[str, Any]] = {}
         checked = []
@@ -110,7 +111,7 @@ class Producer:
         """Jobs, oldest first, without their specs; two round trips for any number."""
         return self.store.many(self.store.ids(state))
 
-    def events(self, job: str) -> list[Event]:
+    def events(self, job: str) -> builtins.list[Event]:
         """A job's history, oldest first."""
         found = self.get(job)
         return list(self.events_log.of_job(found.id, since_ms=found.created))

@@ -1,4 +1,4 @@
-"""The machines' roles as processes: `python -m worker serve | celery | inbox | beat`. People use `hintrelay worker` etc."""
+"""The machines' roles as processes: `python -m worker serve | celery | inbox | beat`, as `hintrelay worker` etc."""
 
 from __future__ import annotations
 

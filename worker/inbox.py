@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import Callable
 
-import redis
 import structlog
 from redis.exceptions import RedisError
 
 from common.commands import Commands, Wanted
+from common.connection import Client
 from common.dead import DeadLetters
 from common.errors import HintrelayError, Unreachable
 from common.keys import QUEUE_INBOX, Keys
@@ -34,7 +34,7 @@ LISTS = (QUEUE_INBOX, *(f"{QUEUE_INBOX}\x06\x16{n}" for n in range(1, 10)))
 class InboxReader:
     """Reads `hintrelay.inbox` of the broker. `name` tells this reader's list in progress from another's."""
 
-    def __init__(self, broker: redis.Redis, commands: Commands, dead: DeadLetters, name: str) -> None:
+    def __init__(self, broker: Client, commands: Commands, dead: DeadLetters, name: str) -> None:
         self._redis = broker  # made without decode_responses: what arrives may be any bytes
         self._commands = commands
         self._dead = dead

@@ -20,7 +20,7 @@ GIVE_BACK_AFTER_S = 6.0  #: after the stop signal, work that did not end by itse
 
 
 class Held:
-    """One lease in this process. `lost`: it is somebody else's, or could not be renewed; `ending`: the job is to end."""
+    """One lease in this process. `lost`: somebody else's, or not renewed in time; `ending`: the job is to end."""
 
     def __init__(self, lease: Lease, lease_s: float, limit_s: float) -> None:
         self.lease = lease

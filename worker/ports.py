@@ -46,7 +46,7 @@ class FileStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A fine-tuning run on the platform. `word` is the platform's own status, `words` why it ended, where it says so."""
+    """A fine-tuning run. `word` is the platform's own status, `words` why it ended, where it says so."""
 
     id: str
     status: RunStatus

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings, queues: Sequence[str], concurrency: int | None = None) -> None:
-    """Serve `queues` until SIGTERM. Threads wait on the platform; HintEval gets processes, it is CPU-bound and global."""
+    """Serve `queues` until SIGTERM. Threads wait on the platform; HintEval is CPU-bound and gets processes."""
     settings.api_key  # noqa: B018  # no key: say so now, not at the first job
     app = make_celery(settings)
     stop = StopFlag()

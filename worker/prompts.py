@@ -16,7 +16,8 @@ SYSTEM = (
 
 def ask(question: str, answer: str, n: int) -> str:
     """What the user says."""
-    return f'Generate {n} hints for the following question without using "{answer}" word in the hints. Question: {question}'
+    wish = f'Generate {n} hints for the following question without using "{answer}" word in the hints.'
+    return f"{wish} Question: {question}"
 
 
 def numbered(hints: Sequence[str]) -> str:
@@ -27,7 +28,7 @@ def numbered(hints: Sequence[str]) -> str:
 def training_row(
     kind: Literal["messages", "llama3"], question: str, answer: str, hints: Sequence[str]
 ) -> dict[str, Any]:
-    """One line of the training file. `messages`: the platform applies the chat template; `llama3`: it stands in the text."""
+    """One line of the training file; with `llama3` the chat template stands in the text itself."""
     turns = [("system", SYSTEM), ("user", ask(question, answer, len(hints))), ("assistant", numbered(hints))]
     if kind == "messages":
         return {"messages": [{"role": role, "content": content} for role, content in turns]}

@@ -74,17 +74,15 @@ class Tick:
                 later.append((job, job.lease_until))
             elif job.wish or now >= job.deadline:
                 nudges.append((job.id, [CANCEL]))
+            elif job.not_before > now:
+                later.append((job, job.not_before))
             elif job.state in STAGES:
-                if job.not_before > now:
-                    later.append((job, job.not_before))
-                else:
-                    nudges.append((job.id, rest(job.state)))
+                nudges.append((job.id, rest(job.state)))
             elif job.state is JobState.TRAINING:
                 later += self._training(job, now, listed)
-            elif job.deployment:
-                nudges += self._deployed(job)
             else:
-                later.append((job, now + FAR_LOOK_MS))
+                nudges += self._deployed(job)
+                later += [] if job.deployment else [(job, now + FAR_LOOK_MS)]
         self._store.postpone(later)
         self._send(nudges)
 
@@ -99,6 +97,8 @@ class Tick:
 
     def _deployed(self, job: Job) -> list[tuple[str, Sequence[Step]]]:
         """A trained job whose name is registered: generation is triggered."""
+        if not job.deployment:
+            return []
         data = {"name": job.deployment}
         if not self._store.move(job.id, JobState.TRAINED, JobState.DEPLOYED, look_ms=FIRST_LOOK_MS, data=data):
             return []

@@ -50,7 +50,7 @@ class RunWatch:
         return listed
 
     def _worth_asking(self) -> bool:
-        """While jobs train; and now and then for a while after, since a run whose creation was in doubt may show late."""
+        """While jobs train, and now and then for a while after: a run whose creation was in doubt may show late."""
         now = time.monotonic()
         if self._store.training():
             self._awake_until = now + LATE_S

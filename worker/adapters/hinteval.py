@@ -46,7 +46,7 @@ def contained() -> Iterator[None]:
     finally:
         requests.get = get
         logging.disable(level)
-        warnings.filters[:] = filters
+        warnings.filters[:] = filters  # type: ignore[index]  # typeshed has it read-only; it is a list
         for name in set(os.environ) - set(environ) - {"HINTEVAL_CACHE_DIR", "HINTEVAL_CHECKPOINT_DIR"}:
             del os.environ[name]
         os.environ["TOKENIZERS_PARALLELISM"] = environ.get("TOKENIZERS_PARALLELISM", "false")

@@ -56,7 +56,8 @@ def run_from(item: dict[str, Any]) -> Run:
 
 def _progress(item: dict[str, Any]) -> dict[str, Any]:
     """What the platform tells of an active run: epochs, the queue, seconds to the next state."""
-    estimate = item.get("progress") if isinstance(item.get("progress"), dict) else {}
+    told = item.get("progress")
+    estimate: dict[str, Any] = told if isinstance(told, dict) else {}
     seen = {
         "epochs": item.get("epochs_completed"),
         "epochs_total": item.get("n_epochs"),

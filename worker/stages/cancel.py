@@ -50,6 +50,6 @@ def _running(job: Job, platform: Platform) -> list[str]:
         except Absent:
             found = []
     else:
-        spent = spent_runs(job, platform)
+        spent = spent_runs(job)
         found = [run for run in platform.runs() if run.suffix == job.marker and run.id not in spent]
     return [run.id for run in found if run.status is RunStatus.ACTIVE and run.word not in ENDING]

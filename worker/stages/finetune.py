@@ -13,7 +13,7 @@ LOOK_AGAIN_S = 5.0
 
 def finetune(job: Job, ports: Ports, desk: Desk) -> Outcome:
     """Adopt the run that an earlier attempt made, or pay for one."""
-    job_spent = spent_runs(job, ports.platform)
+    job_spent = spent_runs(job)
     kept = _earlier(job, ports.platform)
     if kept is not None:
         return _training(kept.id, kept.word)
@@ -59,7 +59,7 @@ def _earlier(job: Job, platform: Platform) -> Run | None:
     return run if run.status in {RunStatus.ACTIVE, RunStatus.DONE} else None
 
 
-def spent_runs(job: Job, platform: Platform) -> list[str]:
+def spent_runs(job: Job) -> list[str]:
     """Runs of this job that ended badly, or were given up: never adopted again."""
     spent = list(job.facts.get("spent_runs") or [])
     return [*spent, job.run_id] if job.run_id and job.run_id not in spent else spent

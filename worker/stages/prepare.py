@@ -34,7 +34,7 @@ def prepare(job: Job, ports: Ports, desk: Desk) -> Outcome:
 
 
 def training_file(rows: list[Row], spec: JobSpec) -> bytes:
-    """JSON Lines, in the order that the seed gives; a generator of its own, so that nothing else in the process counts."""
+    """JSON Lines, in the order that the seed gives: by a generator of its own, so that nothing else counts."""
     order = list(rows)
     random.Random(spec.dataset.seed).shuffle(order)  # noqa: S311  # an order, no secret
     return b"".join(

@@ -1,0 +1,47 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both install what they need into .venv/ first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
+BIN := .venv/bin
+WORKERS ?= 2
+
+.PHONY: setup demo test unit check lint types imports format chaos clean
+.DEFAULT_GOAL := help
+
+help:  ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/installed  ## a working environment in .venv/, versions as in requirements.lock
+
+.venv/installed: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(f"hintrelay needs Python 3.11 or 3.12, not {v[0]}.{v[1]}: set PYTHON=python3.11") if v not in ((3, 11), (3, 12)) else 0'
+	@echo "installing into .venv/ (a few minutes, 3 GB: HintEval brings torch)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[hints,dev]' 2> .venv/pip.log || { tail -n 20 .venv/pip.log; exit 1; }
+	@touch .venv/installed
+
+demo: .venv/installed  ## a small sweep from data set to scored hints, everything by itself
+	@$(BIN)/hintrelay demo
+
+test: .venv/installed  ## the whole test suite
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+unit: .venv/installed  ## the quick tests
+	$(BIN)/python -m pytest -n $(WORKERS) tests/unit
+
+check: lint types imports  ## what must be clean before a commit lands
+
+lint: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: .venv/installed
+	$(BIN)/mypy
+
+imports: .venv/installed
+	$(BIN)/lint-imports
+
+format: .venv/installed  ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:  ## remove what make made
+	rm -rf .venv build dist *.egg-info demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
