@@ -33,12 +33,7 @@ class ArtifactStore:
 
     def put_file(self, path: Path) -> Pointer:
         """Store a local file, read in pieces."""
-        digest, size = hashlib.sha256(), 0
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-        pointer = Pointer(digest.hexdigest(), size)
+        pointer = _measure(path)
         self._store(pointer, lambda target: self._fs.put_file(str(path), target))
         return pointer
 
@@ -53,13 +48,15 @@ class ArtifactStore:
         return data
 
     def local(self, pointer: Pointer, suffix: str) -> Path:
-        """A local copy named by its hash, as uploads and readers of files need; made once."""
+        """A local copy named by its hash, as uploads need; made and checked once. Raises Transient as `get` does."""
         path = self._scratch / f"hintrelay-{pointer.sha256[:32]}{suffix}"
         if not (path.exists() and path.stat().st_size == pointer.size):
             self._scratch.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(f".{secrets.token_hex(4)}.part")
             try:
                 self._fs.get_file(self._path(pointer), str(partial))
+                if _measure(partial) != pointer:
+                    raise Transient(f"artifact {pointer.sha256[:12]} is damaged: its content has another hash")
                 os.replace(partial, path)
             except OSError as exc:
                 raise Transient(f"artifact {pointer.sha256[:12]} cannot be read: {exc}") from exc
@@ -92,3 +89,13 @@ class ArtifactStore:
             with contextlib.suppress(OSError):
                 if self._fs.exists(partial):
                     self._fs.rm_file(partial)
+
+
+def _measure(path: Path) -> Pointer:
+    """A local file's hash and size, read in pieces."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return Pointer(digest.hexdigest(), size)

@@ -54,25 +54,11 @@ class Commands:
         Conflict when the key's job has other content, InvalidSpec for a key that is none.
         """
         keys = _keys(wanted, key)
-        stored = self._store.create(
-            [
-                NewJob(
-                    digest=one.digest,
-                    deadline_ms=int(seconds(one.spec.limits.deadline) * 1000),
-                    record={
-                        "name": one.spec.name,
-                        "spec": one.spec.dump(),
-                        "max_attempts": one.spec.limits.max_attempts,
-                        "data": one.data.dump() if one.data else None,
-                    },
-                    key=its_key,
-                )
-                for one, its_key in zip(wanted, keys, strict=True)
-            ]
-        )
-        fresh = [one.job_id for one in stored if one.created][:SENT_AT_ONCE]
-        self._nudge([(job_id, rest(JobState.ACCEPTED)) for job_id in fresh])
-        return stored
+        jobs = [_new_job(one, its_key) for one, its_key in zip(wanted, keys, strict=True)]
+        sent = self._store.create(jobs[:SENT_AT_ONCE])
+        fed = self._store.create(jobs[SENT_AT_ONCE:], first_look_ms=FED_BY_TICK_MS)
+        self._nudge([(one.job_id, rest(JobState.ACCEPTED)) for one in sent if one.created])
+        return sent + fed
 
     def register_deployment(self, job: str, name: str) -> Job:
         """The job's model answers under `name`. Early, late and twice are fine. `job` is an id or its beginning.
@@ -128,6 +114,21 @@ class Commands:
             self._nudger.send_many([(job_id, steps) for job_id, steps in nudges if steps])
         except Unreachable as exc:
             self.nudge_lost = exc
+
+
+def _new_job(wanted: Wanted, key: str) -> NewJob:
+    spec = wanted.spec
+    return NewJob(
+        digest=wanted.digest,
+        deadline_ms=int(seconds(spec.limits.deadline) * 1000),
+        record={
+            "name": spec.name,
+            "spec": spec.dump(),
+            "max_attempts": spec.limits.max_attempts,
+            "data": wanted.data.dump() if wanted.data else None,
+        },
+        key=key,
+    )
 
 
 def _keys(wanted: Sequence[Wanted], key: str | None) -> list[str]:

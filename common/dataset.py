@@ -16,7 +16,7 @@ from common.errors import InvalidSpec
 from common.spec import DatasetSpec
 
 PICKLES = (".pickle", ".pkl", ".gz", ".joblib")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 _TEMPLATE_TOKEN = re.compile(r"<\|[a-z_0-9]+\|>|<s>|</s>|\[/?INST\]")
 
 

@@ -17,7 +17,7 @@ class Keys:
     runs = PREFIX + "runs"
     """hash: the platform's run id -> job id."""
     idempotency = PREFIX + "keys"
-    """hash: idempotency key -> job id."""
+    """hash: idempotency key -> '<job id> <digest>' of the job that has it."""
     events = PREFIX + "events"
     """stream: what happened, one entry each: job, type, from, to, actor, at (ms), data (JSON)."""
     dead = PREFIX + "dead"

@@ -29,6 +29,7 @@ _QUIET = (
     "filelock",
     "fsspec",
 )
+_MARKS = frozenset({"_record", "_from_structlog", "_logger", "_name"})  #: structlog's own, not for the eye
 _REDUNDANT = ("color_message", "taskName")
 
 Event = MutableMapping[str, Any]
@@ -74,7 +75,7 @@ class _Hide:
 
     def __call__(self, logger: Any, method: str, event: Event) -> Event:
         for name, value in event.items():
-            if not name.startswith("_"):
+            if name not in _MARKS:
                 event[name] = self._clean(value, keep_lines=name == "exception")
         return event
 
@@ -82,7 +83,7 @@ class _Hide:
         if isinstance(value, str):
             return self._text(value, keep_lines)
         if isinstance(value, dict):
-            return {self._clean(k): self._clean(v) for k, v in value.items()}
+            return {self._text(str(k), False): self._clean(v) for k, v in value.items()}
         if isinstance(value, (list, tuple)):
             return [self._clean(v) for v in value]
         if value is None or isinstance(value, (bool, int, float)):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from common.errors import InvalidMessage
-from common.spec_errors import sentence
+from common.spec_errors import quoted, sentence
 
 MAX_MESSAGE_BYTES = 1 << 20  #: of one envelope; a spec is a few hundred bytes
 MESSAGE_VERSION = 1
@@ -97,12 +97,12 @@ def open_envelope(raw: bytes) -> Envelope:
     outer = _object(_json(raw, "the envelope"), "the envelope")
     headers = _object(outer.get("headers"), "headers")
     if outer.get("content-type") != "application/json":
-        raise InvalidMessage(f"content-type must be application/json, not {_quote(outer.get('content-type'))}")
+        raise InvalidMessage(f"content-type must be application/json, not {quoted(outer.get('content-type'))}")
     task, message_id = headers.get("task"), headers.get("id")
     if not isinstance(message_id, str) or not message_id or len(message_id) > 200:
         raise InvalidMessage("headers.id must be a text of 1 to 200 characters")
     if not isinstance(task, str) or task not in CONTRACTS:
-        raise InvalidMessage(f"there is no task {_quote(task)}; known are {', '.join(CONTRACTS)}")
+        raise InvalidMessage(f"there is no task {quoted(task)}; known are {', '.join(CONTRACTS)}")
     _check_times(headers)
     kwargs = _kwargs(_body(outer), task)
     try:
@@ -126,7 +126,7 @@ def _body(outer: dict[str, Any]) -> Any:
             raise InvalidMessage(f"body is not base64: {exc}") from exc
         return _json(raw, "the body")
     if encoding is not None:
-        raise InvalidMessage(f"properties.body_encoding must be base64 or absent, not {_quote(encoding)}")
+        raise InvalidMessage(f"properties.body_encoding must be base64 or absent, not {quoted(encoding)}")
     return _json(body.encode("utf-8", "surrogatepass"), "the body")
 
 
@@ -138,9 +138,9 @@ def _kwargs(body: Any, task: str) -> dict[str, Any]:
         raise InvalidMessage(f"{task} takes keyword arguments only; args must be []")
     if not isinstance(kwargs, dict):
         raise InvalidMessage("kwargs must be an object")
-    if isinstance(embed, dict) and any(embed.values()):
-        named = ", ".join(sorted(name for name, value in embed.items() if value))
-        raise InvalidMessage(f"the inbox runs no {named[:100]}: send one message for each wish")
+    named = [name for name, value in _object({} if embed is None else embed, "embed").items() if value]
+    if named:
+        raise InvalidMessage(f"the inbox runs no {quoted(named[0])}: send one message for each wish")
     return kwargs
 
 
@@ -153,7 +153,7 @@ def _check_times(headers: dict[str, Any]) -> None:
     try:
         at = datetime.fromisoformat(expires)
     except (TypeError, ValueError) as exc:
-        raise InvalidMessage(f"headers.expires is not a time in ISO 8601: {_quote(expires)}") from exc
+        raise InvalidMessage(f"headers.expires is not a time in ISO 8601: {quoted(expires)}") from exc
     if (at if at.tzinfo else at.replace(tzinfo=UTC)) < datetime.now(UTC):
         raise InvalidMessage(f"the message expired at {expires}")
 
@@ -169,10 +169,5 @@ def _json(raw: bytes, what: str) -> Any:
 
 def _object(value: Any, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise InvalidMessage(f"{what} must be an object, not {_quote(value)}")
+        raise InvalidMessage(f"{what} must be an object, not {quoted(value)}")
     return value
-
-
-def _quote(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:80] + "…"

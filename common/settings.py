@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -20,15 +20,18 @@ REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 
 def _redis_url(url: str) -> str:
-    if urlsplit(url).scheme not in REDIS_SCHEMES:
+    parts = urlsplit(url)
+    if parts.scheme not in REDIS_SCHEMES:
         raise ValueError(f"must begin with {', '.join(f'{s}://' for s in REDIS_SCHEMES)}")
+    _ = parts.port  # raises ValueError for one that is none
     return url
 
 
 def _http_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        raise ValueError(f"must be an http:// or https:// URL, not {url!r}")
+        raise ValueError(f"must be an http:// or https:// URL, not {without_password(url)!r}")
+    _ = parts.port  # raises ValueError for one that is none
     return url.rstrip("/")
 
 
@@ -40,7 +43,7 @@ Seconds = Annotated[float, Field(gt=0, le=86400)]
 class Settings(BaseModel):
     """Everything that can be set, validated; the unit stands in each number's name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)  # an input may be a secret
 
     redis_url: RedisUrl = DEFAULT_REDIS_URL
     broker_url: RedisUrl = ""
@@ -68,7 +71,9 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _cross_check(self) -> Settings:
         if self.stage_limit_seconds <= self.lease_seconds:
-            raise ValueError("stage_limit_seconds must exceed lease_seconds, or no stage could renew its lease")
+            raise ValueError(
+                "HINTRELAY_STAGE_LIMIT_SECONDS must exceed HINTRELAY_LEASE_SECONDS, or no stage could renew its lease"
+            )
         return self
 
     @property
@@ -107,14 +112,23 @@ class Settings(BaseModel):
 
     @property
     def artifacts_url(self) -> str:
-        return self.artifacts or (self.home / "artifacts").absolute().as_uri()
+        return self.artifacts or f"file://{(self.home / 'artifacts').absolute()}"  # fsspec reads no %20
 
     def secrets(self) -> list[str]:
         """Values that must never be seen: keys, and passwords in URLs."""
-        values = [urlsplit(url).password for url in (self.redis_url, self.broker, self.artifacts_url)]
+        urls = (
+            self.redis_url,
+            self.broker,
+            self.sandbox_url,
+            self.together_base_url,
+            self.inference_url,
+            self.artifacts,
+        )
+        written = [urlsplit(url).password or "" for url in urls if url]
+        values = [*written, *map(unquote, written)]
         if self.together_api_key is not None:
             values.append(self.together_api_key.get_secret_value())
-        return [value for value in values if value and len(value) >= 4 and value != "sandbox"]
+        return sorted({value for value in values if len(value) >= 4 and value != "sandbox"})
 
 
 #: name in the environment -> field; the first is how it is spelled in errors
@@ -140,7 +154,7 @@ def load(
         from platformdirs import user_data_path
 
         layers["home"] = user_data_path("hintrelay")
-    layers["home"] = Path(layers["home"]).expanduser().absolute()
+    layers["home"] = Path(str(layers["home"])).expanduser().absolute()
     try:
         return Settings.model_validate(layers)
     except ValidationError as exc:
@@ -173,7 +187,10 @@ def _dotenv(path: Path) -> dict[str, str]:
         return {}
     from dotenv import dotenv_values
 
-    return {key: value for key, value in dotenv_values(path).items() if value is not None}
+    try:
+        return {key: value for key, value in dotenv_values(path).items() if value is not None}
+    except (OSError, ValueError) as exc:
+        raise ConfigurationError(f"{path}: cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@
 local time = redis.call('TIME')
 local now = tonumber(ARGV[1]) or (time[1] * 1000 + math.floor(time[2] / 1000))
 local id, token, from, to = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local r = redis.call('HMGET', KEYS[1], 'state', 'lease', 'lease_until', 'created', 'deadline', 'deadline_ms')
+local r = redis.call('HMGET', KEYS[1], 'state', 'lease', 'lease_until', 'created', 'deadline', 'deadline_ms', 'wish')
 if r[1] ~= from then return 0 end
 if token ~= '' and r[2] ~= token then return 0 end
 if token == '' and r[2] ~= '' and tonumber(r[3]) > now then return 0 end
@@ -32,7 +32,7 @@ else
     redis.call('HSET', KEYS[1], 'wish', '')
     redis.call('ZREM', KEYS[2], id)
   else
-    redis.call('ZADD', KEYS[2], math.min(now + tonumber(ARGV[6]), deadline), id)
+    redis.call('ZADD', KEYS[2], r[7] ~= '' and now or math.min(now + tonumber(ARGV[6]), deadline), id)
   end
 end
 redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[8], '*', 'job', id, 'type', ARGV[9], 'from', from, 'to', to,

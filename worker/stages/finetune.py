@@ -45,7 +45,7 @@ def _pay(job: Job, ports: Ports, desk: Desk) -> Outcome:
 
 
 def _training(run_id: str, word: str) -> Outcome:
-    return Advance(JobState.TRAINING, {"run_id": run_id, "status": word})
+    return Advance(JobState.TRAINING, {"run_id": run_id, "status": word, "intent": None})
 
 
 def _earlier(job: Job, platform: Platform) -> Run | None:
@@ -66,8 +66,12 @@ def spent_runs(job: Job) -> list[str]:
 
 
 def find_run(marker: str, spent: list[str], platform: Platform, desk: Desk) -> Run | None:
-    """The run that bears the job's marker; the best of several, the others cancelled. In doubt they are ours."""
-    found = [run for run in platform.runs() if run.suffix == marker and run.id not in spent]
+    """The run that bears the job's marker; the best of several, the others cancelled.
+
+    One that failed is taken too: it was paid for, and its reason is the job's. One that was cancelled leads nowhere.
+    """
+    ours = [run for run in platform.runs() if run.suffix == marker and run.id not in spent]
+    found = [run for run in ours if run.status is not RunStatus.CANCELLED]
     found.sort(key=lambda run: (_RANK[run.status], run.created, run.id))
     for extra in found[1:]:
         if extra.status is RunStatus.ACTIVE:
@@ -76,4 +80,4 @@ def find_run(marker: str, spent: list[str], platform: Platform, desk: Desk) -> R
     return found[0] if found else None
 
 
-_RANK = {RunStatus.DONE: 0, RunStatus.ACTIVE: 1, RunStatus.FAILED: 2, RunStatus.CANCELLED: 2}
+_RANK = {RunStatus.DONE: 0, RunStatus.ACTIVE: 1, RunStatus.FAILED: 2}

@@ -1,0 +1,112 @@
+"""deploy, cancel, retry: what people do to jobs that exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from common.errors import Conflict, HintrelayError
+from common.job import Job
+from common.logs import printable
+from common.states import JobState
+from common.view import job_json
+from producer.cli import rail
+from producer.cli.context import Tools, pass_tools
+from producer.cli.failures import complain, describe
+from producer.cli.output import emit, emit_all, leave, output_option, print_table, say
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+ALL = "all"
+
+
+@click.command()
+@click.argument("job")
+@click.argument("name")
+@output_option
+@pass_tools
+def deploy(tools: Tools, job: str, name: str, output: str) -> None:
+    """Register the NAME under which a job's model answers.
+
+    Early, late and twice are fine.
+    """
+    found = tools.producer.register_deployment(job, name)
+    if output != "table":
+        emit(job_json(found), output)
+        return
+    click.echo(f"{found.id}  {printable(found.name)}  answers under {printable(name)}")
+    say(f"it {rail.sentence(found)}" if not found.finished else f"it is {found.state}")
+    _tell_lost(tools)
+
+
+@click.command()
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...|all")
+@output_option
+@pass_tools
+def cancel(tools: Tools, jobs: Sequence[str], output: str) -> None:
+    """Cancel jobs, their runs on the platform too.
+
+    `all` means every job that has not ended.
+    """
+    _change(tools, _every(tools, jobs, lambda job: not job.finished), tools.producer.cancel, ALL in jobs, output)
+
+
+@click.command()
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...|all")
+@output_option
+@pass_tools
+def retry(tools: Tools, jobs: Sequence[str], output: str) -> None:
+    """Take failed jobs up again from the stage that failed.
+
+    What was paid is kept. `all` means every job that has failed.
+    """
+    failed = _every(tools, jobs, lambda job: job.state is JobState.FAILED)
+    _change(tools, failed, tools.producer.retry, ALL in jobs, output)
+
+
+def _every(tools: Tools, jobs: Sequence[str], admits: Callable[[Job], bool]) -> Sequence[str]:
+    if ALL not in jobs:
+        return list(dict.fromkeys(jobs))
+    return [job.id for job in tools.producer.list() if admits(job)]
+
+
+def _change(tools: Tools, refs: Sequence[str], act: Callable[[str], Job], lenient: bool, output: str) -> None:
+    """Try every one; the exit code is that of the first error."""
+    changed: list[Job] = []
+    errors: list[tuple[str, HintrelayError]] = []
+    for ref in refs:
+        try:
+            changed.append(act(ref))
+        except HintrelayError as exc:
+            if not (lenient and isinstance(exc, Conflict)):  # it has ended meanwhile
+                errors.append((ref, exc))
+    if errors and len(refs) == 1:
+        raise errors[0][1]
+    _print(changed, errors, output)
+    _tell_lost(tools)
+    if errors:
+        leave(describe(errors[0][1])[0])
+
+
+def _print(jobs: Sequence[Job], errors: Sequence[tuple[str, HintrelayError]], output: str) -> None:
+    if output != "table":
+        bad: list[dict[str, Any]] = [{"job": ref, "error": describe(exc)[1]} for ref, exc in errors]
+        emit_all([*map(job_json, jobs), *bad], output)
+        return
+    if jobs:
+        rows: list[list[str | Text]] = [
+            [job.id, printable(job.name), rail.state(job), rail.sentence(job)] for job in jobs
+        ]
+        print_table(["JOB", "NAME", "STATE", "WAITING"], rows)
+    elif not errors:
+        say("there is no such job")
+    for _, exc in errors:
+        complain(describe(exc)[1])
+
+
+def _tell_lost(tools: Tools) -> None:
+    if tools.producer.commands.nudge_lost is not None:
+        say("the broker cannot be reached just now: it is stored, and the tick will see to it")

@@ -1,0 +1,1 @@
+"""`hintrelay demo`: a small sweep, by itself, from data to scored hints."""

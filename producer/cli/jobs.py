@@ -1,0 +1,138 @@
+"""ls, show, pending: what there is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from common.durations import spoken
+from common.job import Job, iso
+from common.logs import printable
+from common.states import JobState
+from common.view import job_json
+from common.waiting import command_for, needs_a_person, waiting
+from producer.cli import rail
+from producer.cli.context import Tools, pass_tools
+from producer.cli.output import emit, emit_all, output_option, print_facts, print_table, say
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+SHOWN = 50  #: rows of a table; more are named by their number
+
+
+@click.command()
+@click.option("--state", type=click.Choice([str(s) for s in JobState]), help="Only jobs in this state.")
+@click.option("--limit", type=click.IntRange(min=1), help=f"Only the newest N; tables show {SHOWN} without it.")
+@output_option
+@pass_tools
+def ls(tools: Tools, state: str | None, limit: int | None, output: str) -> None:
+    """List the jobs.
+
+    The newest come first in a table; JSON has all of them, the oldest first.
+    """
+    store = tools.producer.store
+    wanted = JobState(state) if state else None
+    ids = store.ids(wanted)  # one round trip, and one for all records
+    limit = limit or (SHOWN if output == "table" else len(ids))
+    jobs = [job for job in store.many(ids[-limit:] if limit else []) if wanted in {None, job.state}]
+    if output != "table":
+        emit_all((job_json(job) for job in jobs), output)
+        return
+    if not jobs:
+        say(f"no job is {state}" if state else "there are no jobs yet; hintrelay submit SPEC makes some")
+        return
+    print_jobs(jobs[::-1])
+    if len(ids) > limit:
+        say(f"and {len(ids) - limit} older; --limit {len(ids)} shows them")
+
+
+def print_jobs(jobs: Sequence[Job]) -> None:
+    """The table of jobs, in their order."""
+    now = time.time() * 1000
+    rows: list[list[str | Text]] = [
+        [
+            job.id,
+            printable(job.name),
+            rail.coloured(job),
+            rail.state(job),
+            spoken((now - job.created) / 1000),
+            rail.sentence(job),
+        ]
+        for job in jobs
+    ]
+    print_table(["JOB", "NAME", "WAY", "STATE", "AGE", "WAITING"], rows)
+
+
+@click.command()
+@click.argument("job")
+@output_option
+@pass_tools
+def show(tools: Tools, job: str, output: str) -> None:
+    """Show all that is known of one job."""
+    found = tools.producer.get(job)
+    if output != "table":
+        emit(job_json(found), output)
+        return
+    print_facts((name, value) for name, value in _facts(found) if value)
+
+
+def _facts(job: Job) -> list[tuple[str, str | Text]]:
+    view = job_json(job)
+    facts: list[tuple[str, str | Text]] = [
+        ("job", job.id),
+        ("name", printable(job.name)),
+        ("way", rail.spelled(job)),
+        ("state", rail.state(job)),
+        ("now", rail.sentence(job)),
+        ("attempt", f"{job.attempt} of {job.max_attempts}"),
+        ("key", printable(job.key)),
+        ("deployment", printable(job.deployment or "")),
+    ]
+    for group in ("platform", "error", "counts", "scores"):
+        facts += [(f"{group}.{name}", _word(value)) for name, value in (view.get(group) or {}).items()]
+    facts += [(name, view[f"{name}_at"]) for name in ("created", "updated", "deadline")]
+    return facts + [(f"spec.{name}", _word(value)) for name, value in (view.get("spec") or {}).items()]
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_word(inner)}" for name, inner in value.items() if inner is not None)
+    if isinstance(value, list):
+        return ", ".join(map(_word, value))
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else printable(str(value))
+
+
+@click.command()
+@output_option
+@pass_tools
+def pending(tools: Tools, output: str) -> None:
+    """List the jobs that wait for a person, and what to type."""
+    jobs = [job for job in tools.producer.list(JobState.TRAINED) if needs_a_person(job)]
+    if output != "table":
+        emit_all(map(_pending_json, jobs), output)
+        return
+    if not jobs:
+        say("no job waits for a person")
+        return
+    for job in jobs:
+        click.echo(f"{job.id}  {printable(job.name)}")
+        click.echo(f"  {printable(waiting(job) or '')}")
+        click.echo(f"  model to deploy: {printable(str(job.facts.get('output_name') or '(not told)'))}")
+        click.echo(f"  then type:       {command_for(job)}")
+
+
+def _pending_json(job: Job) -> dict[str, Any]:
+    return {
+        "job": job.id,
+        "name": job.name,
+        "model": job.facts.get("output_name"),
+        "since": iso(job.since),
+        "waiting": waiting(job),
+        "command": command_for(job),
+    }

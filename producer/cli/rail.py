@@ -1,0 +1,83 @@
+"""How far a job has come, drawn; and what there is to say about it in one sentence."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from common.job import Job
+from common.logs import printable
+from common.states import JobState
+from common.waiting import needs_a_person, waiting
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+LEGS = ("data", "file", "train", "deploy", "hints", "score")
+#: state, or the stage that failed -> how many legs are behind the job
+BEHIND = {
+    **{"accepted": 0, "prepared": 1, "uploaded": 2, "training": 2, "trained": 3, "deployed": 4, "generated": 5},
+    **{"succeeded": 6, "prepare": 0, "upload": 1, "finetune": 2, "generate": 4, "evaluate": 5},
+}
+MARKS = {"done": "●", "now": "◐", "bad": "✗", "todo": "○"}
+PLAIN_MARKS = {"done": "#", "now": ">", "bad": "x", "todo": "."}
+LEG_STYLES = {"done": "green", "now": "bold cyan", "bad": "bold red", "todo": "dim"}
+STATE_STYLES = {JobState.SUCCEEDED: "green", JobState.FAILED: "bold red", JobState.CANCELLED: "magenta"}
+
+
+def legs(job: Job) -> list[str]:
+    """done, now, bad or todo, for each of LEGS."""
+    ended_badly = job.state in {JobState.FAILED, JobState.CANCELLED}
+    word = str((job.error or {}).get("stage")) if ended_badly else str(job.state)
+    behind = BEHIND.get(word, 0)
+    here = ["bad" if ended_badly else "now"] if behind < len(LEGS) else []
+    return ["done"] * behind + here + ["todo"] * (len(LEGS) - behind - len(here))
+
+
+def compact(job: Job) -> str:
+    """Six marks, such as ●●◐○○○; in ASCII where stdout is not UTF-8."""
+    utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
+    marks = MARKS if utf8 else PLAIN_MARKS
+    return "".join(marks[leg] for leg in legs(job))
+
+
+def coloured(job: Job) -> Text:
+    """The same with colours, for a TTY."""
+    from rich.text import Text
+
+    marks = compact(job)
+    return Text.assemble(*((mark, LEG_STYLES[leg]) for mark, leg in zip(marks, legs(job), strict=True)))
+
+
+def spelled(job: Job) -> Text:
+    """data > file > train > deploy > hints > score, coloured."""
+    from rich.text import Text
+
+    rail = Text()
+    for name, leg in zip(LEGS, legs(job), strict=True):
+        rail.append(" > " if rail.plain else "", "dim")
+        rail.append(name, LEG_STYLES[leg])
+    return rail
+
+
+def state(job: Job) -> Text:
+    """The state's word in its colour; yellow where a person is wanted."""
+    from rich.text import Text
+
+    return Text(str(job.state), "bold yellow" if needs_a_person(job) else STATE_STYLES.get(job.state, "cyan"))
+
+
+def sentence(job: Job) -> str:
+    """What the job waits for, or how it ended."""
+    if job.state is JobState.SUCCEEDED:
+        return scores(job) or "done"
+    if job.finished:
+        error = job.error or {}
+        return printable(" ".join(str(error.get("message") or job.state).split()))
+    return printable(waiting(job) or "")
+
+
+def scores(job: Job) -> str:
+    """The means, such as `rouge1 0.212, rougeL 0.190`."""
+    means = {name: value.get("mean") for name, value in (job.facts.get("scores") or {}).items()}
+    return ", ".join(f"{name} {mean:.3f}" for name, mean in means.items() if mean is not None)

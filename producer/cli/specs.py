@@ -1,0 +1,87 @@
+"""SPEC arguments into checked job specs: files or stdin, `--set`, matrix, paths of data sets."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from common.dataset import is_name, is_url
+from common.errors import InvalidSpec
+from common.matrix import expand, put
+from common.spec import MAX_SPEC_BYTES, JobSpec
+from common.spec_files import assignment, loads, read
+from producer.cli.output import say
+
+F = TypeVar("F", bound=Callable[..., Any])
+STDIN = "-"
+
+
+def spec_arguments(command: F) -> F:
+    """SPEC... and --set, as submit and plan have them."""
+    command = click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a key of every spec.")(
+        command
+    )
+    return click.argument("specs", nargs=-1, required=True, metavar="SPEC...")(command)
+
+
+def read_specs(paths: Sequence[str], sets: Sequence[str]) -> list[JobSpec]:
+    """The jobs of all files, in order. Raises InvalidSpec, which names the file where there are several."""
+    assignments = [assignment(text) for text in sets]
+    jobs: list[JobSpec] = []
+    for path in paths:
+        try:
+            jobs += _jobs(path, assignments)
+        except InvalidSpec as exc:
+            if len(paths) == 1 or exc.message.startswith(path):
+                raise
+            raise InvalidSpec(f"{path}: {exc.message}", hint=exc.hint) from exc
+    return jobs
+
+
+def _jobs(path: str, assignments: Sequence[tuple[str, Any]]) -> list[JobSpec]:
+    document = _document(path)
+    for key, value in assignments:
+        _assign(document, key, value)
+    folder = Path() if path == STDIN else Path(path).parent
+    return [_found(spec, folder) for spec in expand(document)]
+
+
+def _document(path: str) -> Any:
+    if path != STDIN:
+        return read(Path(path))
+    raw = sys.stdin.buffer.read(MAX_SPEC_BYTES + 1)
+    if len(raw) > MAX_SPEC_BYTES:
+        raise InvalidSpec(f"stdin: is longer than {MAX_SPEC_BYTES // 1024} KiB; a spec is a page of settings")
+    try:
+        return loads(raw.decode("utf-8-sig"), "stdin")
+    except UnicodeDecodeError as exc:
+        raise InvalidSpec(f"stdin: is not UTF-8 text (byte {exc.start}); a spec is YAML or JSON") from exc
+
+
+def _assign(document: Any, key: str, value: Any) -> None:
+    """`matrix.<key>` sets an axis; a key that the matrix varies is varied no more."""
+    if not isinstance(document, dict):
+        return  # expand says what is wrong with it
+    matrix = document.get("matrix")
+    if key.startswith("matrix."):
+        if not isinstance(matrix, dict):
+            matrix = document["matrix"] = {}
+        matrix[key.removeprefix("matrix.")] = value
+        return
+    if isinstance(matrix, dict) and key in matrix:
+        del matrix[key]
+        say(f"--set {key}: is no longer varied by the matrix")
+    put(document, key, value)
+
+
+def _found(spec: JobSpec, folder: Path) -> JobSpec:
+    """A relative path of a data set means the current folder; where it is absent there, the spec file's."""
+    source = spec.dataset.source
+    beside = folder / source
+    if is_url(source) or is_name(source) or Path(source).expanduser().exists() or not beside.is_file():
+        return spec
+    return spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"source": str(beside)})})

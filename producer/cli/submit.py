@@ -1,0 +1,83 @@
+"""submit: specs into stored, started jobs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from common.job import LISTED, Job
+from common.logs import printable
+from common.spec import JobSpec
+from common.view import job_json
+from producer.cli import rail
+from producer.cli.context import Tools, pass_tools
+from producer.cli.output import console, emit_all, leave, output_option, print_table, say
+from producer.cli.specs import read_specs, spec_arguments
+from producer.client import SubmittedJob, local_file
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+LARGE_BYTES = 5_000_000  #: data that takes long enough to be told of
+FIELDS = [*LISTED, "spec", "counts", "training", "hints", "results"]  #: all that a job's JSON shows
+
+
+@click.command()
+@spec_arguments
+@click.option("--key", help="The same jobs under the same key are created once.")
+@click.option("--watch", "watching", is_flag=True, help="Watch the jobs until they have ended.")
+@output_option
+@pass_tools
+def submit(
+    tools: Tools, specs: Sequence[str], sets: Sequence[str], key: str | None, watching: bool, output: str
+) -> None:
+    """Store the jobs of SPEC files and start them.
+
+    SPEC is a YAML or JSON file, or - for standard input. All are checked before any is stored.
+    """
+    wanted = read_specs(specs, sets)
+    producer = tools.producer
+    with _progress(wanted):
+        stored = producer.submit_all(wanted, key)
+    jobs = producer.store.many([one.id for one in stored], FIELDS)
+    _print(jobs, stored, output)
+    if producer.commands.nudge_lost is not None:
+        say("the broker cannot be reached just now: the jobs are stored, and the tick will send them")
+    if watching:
+        from producer.cli.watch import watch_jobs
+
+        leave(watch_jobs(tools, [job.id for job in jobs], None, output if output == "table" else "talk"))
+    if sys.stderr.isatty() and output == "table":
+        _footer(jobs)
+
+
+def _progress(specs: Sequence[JobSpec]) -> AbstractContextManager[Any]:
+    """A spinner while large data goes to the artifact store, where somebody sees it."""
+    files = {path for spec in specs if (path := local_file(spec.dataset.source)) is not None}
+    size = sum(path.stat().st_size for path in files)
+    if size <= LARGE_BYTES or not sys.stderr.isatty():
+        return nullcontext()
+    return console(err=True).status(f"{size / 1e6:.0f} MB of data are checked and put into the artifact store")
+
+
+def _print(jobs: Sequence[Job], stored: Sequence[SubmittedJob], output: str) -> None:
+    created = {one.id: one.created for one in stored}
+    if output != "table":
+        emit_all((job_json(job, created=created[job.id]) for job in jobs), output)
+        return
+    rows: list[list[str | Text]] = [
+        [job.id, printable(job.name), rail.state(job), "new" if created[job.id] else "known"] for job in jobs
+    ]
+    print_table(["JOB", "NAME", "STATE", ""], rows)
+
+
+def _footer(jobs: Sequence[Job]) -> None:
+    first = jobs[0].id if len(jobs) == 1 else ""
+    say()
+    say(f"hintrelay watch {first}".ljust(34) + "see them move")
+    say(f"hintrelay show {jobs[0].id}".ljust(34) + "all about one")
+    say("hintrelay pending".ljust(34) + "what waits for you")

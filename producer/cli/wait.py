@@ -1,0 +1,81 @@
+"""wait: until jobs have ended, or stand where they are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from common.errors import Exit
+from common.job import Job
+from common.states import JobState
+from common.view import job_json
+from producer.cli.change import ALL
+from producer.cli.context import Tools, pass_tools
+from producer.cli.jobs import print_jobs
+from producer.cli.output import emit_all, leave, output_option, say
+from producer.cli.patience import POLL_S, JobReader, duration
+from producer.cli.verdict import final, settled, verdict
+
+
+@click.command()
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB...|all")
+@click.option(
+    "--for", "goal", type=click.Choice([str(s) for s in JobState]), default="succeeded", help="Wait for this."
+)
+@click.option("--timeout", callback=duration, help="Give up after so long: 90s, 30m, 2h.")
+@output_option
+@pass_tools
+def wait(tools: Tools, jobs: Sequence[str], goal: str, timeout: float | None, output: str) -> None:
+    """Wait until jobs have ended; the exit code says how.
+
+    0: all succeeded (or reached --for). 100: some failed. 103: some were cancelled, none failed.
+    101: not finished at the timeout. 104: all that is unfinished waits for a person; without
+    --timeout this ends the waiting at once, with it only when the time is over.
+    `all` means every job there is.
+    """
+    ids = job_ids(tools, jobs)
+    try:
+        code, seen = await_jobs(tools, ids, JobState(goal), timeout)
+    except KeyboardInterrupt:
+        say(f"stopped waiting; the job{'s go' if len(ids) > 1 else ' goes'} on")
+        leave(Exit.INTERRUPTED)
+    if output != "table":
+        emit_all(map(job_json, seen), output)
+    elif seen:
+        print_jobs(seen)
+    else:
+        say("there are no jobs")
+    leave(code)
+
+
+def job_ids(tools: Tools, refs: Sequence[str]) -> list[str]:
+    """The ids that prefixes mean; of `all` every job's."""
+    if ALL in refs:
+        return tools.producer.store.ids()
+    return list(dict.fromkeys(tools.producer.store.resolve(ref) for ref in refs))
+
+
+def await_jobs(tools: Tools, ids: Sequence[str], goal: JobState, timeout_s: float | None) -> tuple[Exit, list[Job]]:
+    """(how it ended, the jobs as last seen)."""
+    reader = JobReader(tools, ids)
+    until = None if timeout_s is None else tools.clock() + timeout_s
+    told: set[str] = set()
+    while True:
+        jobs = reader.look()
+        code = Exit.NOT_FINISHED if jobs is None else verdict(jobs, goal)
+        over = until is not None and tools.clock() >= until
+        if jobs is not None and (over or final(code, people_may_come=until is not None)):
+            return code, jobs
+        if over:
+            return code, []
+        _tell(jobs or [], goal, told)
+        tools.sleep(POLL_S)
+
+
+def _tell(jobs: Sequence[Job], goal: JobState, told: set[str]) -> None:
+    """Once for each job that is settled while others are not."""
+    for job in jobs:
+        if settled(job, goal) and job.id not in told:
+            told.add(job.id)
+            say(f"{job.id} is {job.state}")

@@ -1,0 +1,96 @@
+"""watch: one live line for each job on a TTY; elsewhere one line for each event."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from common.errors import Exit
+from common.events import Event
+from common.job import Job
+from common.logs import printable
+from common.states import FINISHED, JobState
+from producer.cli import rail
+from producer.cli.context import Tools, pass_tools
+from producer.cli.events import print_event
+from producer.cli.output import leave, output_option, say
+from producer.cli.patience import JobReader, duration, follow
+from producer.cli.verdict import final, verdict
+from producer.cli.wait import job_ids
+
+RESTING = {str(state) for state in FINISHED} | {str(JobState.TRAINED)}  #: where a job may stay
+
+
+@click.command()
+@click.argument("jobs", nargs=-1, metavar="[JOB...]")
+@click.option("--timeout", callback=duration, help="Stop watching after so long: 90s, 30m, 2h.")
+@output_option
+@pass_tools
+def watch(tools: Tools, jobs: Sequence[str], timeout: float | None, output: str) -> None:
+    """Watch jobs as they move, until they have ended.
+
+    Without JOB: all that have not ended. Exit codes as of `wait`; on a terminal it stays while a job
+    waits for a person. With -o json or jsonl, or off a terminal: one line for each event.
+    """
+    ids = job_ids(tools, jobs) if jobs else [job.id for job in tools.producer.list() if not job.finished]
+    if not ids:
+        say("no job is on its way")
+        return
+    leave(watch_jobs(tools, ids, timeout, output))
+
+
+def watch_jobs(tools: Tools, ids: Sequence[str], timeout_s: float | None, output: str) -> Exit:
+    """Watch until the end; the exit code. `output` talk: the lines go to stderr."""
+    until = None if timeout_s is None else tools.clock() + timeout_s
+    try:
+        if output == "table" and sys.stdout.isatty():
+            from producer.cli.live import watch_live
+
+            code = watch_live(tools, ids, until)
+        else:
+            code = watch_events(tools, ids, until, output)
+    except KeyboardInterrupt:
+        say(f"stopped watching; the job{'s go' if len(ids) > 1 else ' goes'} on")
+        return Exit.INTERRUPTED
+    if code is Exit.NEEDS_A_PERSON:
+        say("all that is unfinished waits for you: hintrelay pending says for what")
+    return code
+
+
+def watch_events(tools: Tools, ids: Sequence[str], until: float | None, output: str) -> Exit:
+    """One line for each event of these jobs, as it happens."""
+    after = tools.producer.events_log.last_id()
+    reader = JobReader(tools, ids)
+    jobs = reader.look() or []
+    names = {job.id: job.name for job in jobs}
+    stands = {job.id: str(job.state) for job in jobs}
+    _introduce(jobs, output)
+    if final(code := verdict(jobs), people_may_come=until is not None):
+        return code
+    for event in follow(tools, after):
+        if event is not None and event.job in names:
+            _line(event, output, names[event.job])
+            stands[event.job] = event.to or stands[event.job]
+        over = until is not None and tools.clock() >= until
+        if over or event is None or (event.job in names and RESTING.issuperset(stands.values())):
+            code = verdict(reader.look() or jobs)
+            if over or final(code, people_may_come=until is not None):
+                return code
+    return code
+
+
+def _introduce(jobs: Sequence[Job], output: str) -> None:
+    """Where the jobs stand when the watching begins."""
+    for job in jobs:
+        line = f"{job.id}  {printable(job.name)}  {job.state}: {rail.sentence(job)}"
+        click.echo(line, err=output != "table")
+
+
+def _line(event: Event, output: str, name: str) -> None:
+    if output == "talk":
+        say(f"{event.job}  {printable(name)}  {event.type}")
+    else:
+        print_event(event, output, name)
+        sys.stdout.flush()

@@ -1,0 +1,201 @@
+"""Fakes of the other ports, and a desk that keeps its notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from common.artifacts import ArtifactStore
+from common.errors import HintrelayError, Permanent, StaleMove
+from common.job import Job
+from common.spec import GenerateSpec, JobSpec, Metric
+from common.states import JobState
+from tests.fakes.platform import FakePlatform
+from worker.ports import Answer, Ports, Scored
+
+
+class FakeClock:
+    """A clock that tests move; `sleep` moves it."""
+
+    def __init__(self, now_s: float = 1_800_000_000.0) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def ms(self) -> int:
+        return int(self.now_s * 1000)
+
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+class FakeHintModel:
+    """Answers `n` hints; `faults` by question are raised, once each."""
+
+    def __init__(self, surplus: int = 0) -> None:
+        self.asked: list[str] = []
+        self.faults: dict[str, HintrelayError] = {}
+        self.surplus = surplus
+
+    def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
+        self.asked.append(question)
+        fault = self.faults.pop(question, None)
+        if fault is not None:
+            raise fault
+        count = wanted.num_of_hints + self.surplus
+        return Answer(tuple(f"hint {n} on {question}" for n in range(1, count + 1)))
+
+
+class FakeScorer:
+    """Gives each hint its number of characters, under HintEval-like names."""
+
+    def score(self, metric: Metric, items: Sequence[tuple[str, str, Sequence[str]]]) -> Scored:
+        return Scored(f"fake-{metric}", [[float(len(hint)) for hint in hints] for _, _, hints in items])
+
+
+class FakeDatasets:
+    """A dict of data sets by name or path."""
+
+    def __init__(self, known: Mapping[str, bytes] | None = None) -> None:
+        self.known = dict(known or {})
+
+    def download(self, name: str) -> bytes:
+        return self.read(name)
+
+    def read(self, source: str) -> bytes:
+        if source not in self.known:
+            raise Permanent(f"no data set {source}")
+        return self.known[source]
+
+
+@dataclass
+class FakeDesk:
+    """Keeps what a stage notes; `lost` and `after` make the lease go away."""
+
+    job: Job
+    notes: dict[str, Any] = field(default_factory=dict)
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    pieces: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    others_at_work: bool = False
+    lost: bool = False
+
+    def note(self, **facts: Any) -> None:
+        self.check()
+        self.notes.update(facts)
+
+    def event(self, event: str, **data: Any) -> None:
+        self.events.append((event, data))
+
+    def keep(self, pieces: Mapping[str, str]) -> None:
+        self.check()
+        self.pieces.update(pieces)
+
+    def kept(self) -> dict[str, str]:
+        return dict(self.pieces)
+
+    def progress(self, done: int, total: int) -> None:
+        self.notes["progress"] = (done, total)
+
+    def check(self) -> None:
+        if self.lost:
+            raise StaleMove
+
+    def file_known(self, sha256: str) -> str | None:
+        return self.files.get(sha256)
+
+    def remember_file(self, sha256: str, file_id: str) -> None:
+        self.files[sha256] = file_id
+
+    def forget_file(self, sha256: str) -> None:
+        self.files.pop(sha256, None)
+
+    def alone(self, name: str) -> bool:
+        return not self.others_at_work
+
+    def later(self, state: JobState | None = None, **facts: Any) -> Job:
+        """The job as the next claim reads it."""
+        known = {**self.job.facts, **self.notes, **facts}
+        return replace(
+            self.job,
+            state=state or self.job.state,
+            facts={name: value for name, value in known.items() if value is not None},
+        )
+
+
+def hinteval_json(train: int = 6, test: int = 3, *, hints: int = 5) -> bytes:
+    """A small data set in HintEval's own JSON."""
+
+    def instance(name: str) -> dict[str, Any]:
+        return {
+            "question": {
+                "question": f"What is {name}?",
+                "question_type": {},
+                "entities": [],
+                "metrics": {},
+                "metadata": {},
+            },
+            "answers": [{"answer": f"Answer{name}", "entities": [], "metrics": {}, "metadata": {}}],
+            "hints": [
+                {"hint": f"Clue {n} of {name}.", "source": None, "entities": [], "metrics": {}, "metadata": {}}
+                for n in range(hints)
+            ],
+            "metadata": {},
+        }
+
+    subsets = {
+        subset: {
+            "name": subset,
+            "metadata": {},
+            "instances": {f"{subset}_{n}": instance(f"{subset}{n}") for n in range(count)},
+        }
+        for subset, count in (("train", train), ("test", test))
+    }
+    return json.dumps(
+        {"name": "small", "version": "1", "description": "", "url": "", "metadata": {}, "subsets": subsets}
+    ).encode()
+
+
+def make_spec(**changes: Any) -> JobSpec:
+    """A valid spec; `changes` are dotted keys with __ for the dot."""
+    from common.matrix import put
+
+    document: dict[str, Any] = {
+        "version": 1,
+        "name": "small",
+        "dataset": {"source": "small"},
+        "finetune": {"model": "meta-llama/Meta-Llama-3-8B-Instruct", "suffix": "small"},
+    }
+    for path, value in changes.items():
+        put(document, path.replace("__", "."), value)
+    return JobSpec.parse(document)
+
+
+def make_job(state: JobState, spec: JobSpec | None = None, **facts: Any) -> Job:
+    """A job as a claim reads it."""
+    spec = spec or make_spec()
+    return Job(id="0a1b2c3d", state=state, name=spec.name, spec_json=spec.dump(), deadline=2**62, facts=facts)
+
+
+def make_ports(
+    folder: Path,
+    *,
+    platform: FakePlatform | None = None,
+    model: FakeHintModel | None = None,
+    clock: FakeClock | None = None,
+) -> Ports:
+    """Fakes, and a real artifact store in `folder`."""
+    clock = clock or FakeClock()
+    return Ports(
+        platform=platform or FakePlatform(),
+        artifacts=ArtifactStore(folder.as_uri(), scratch=folder / "scratch"),
+        datasets=FakeDatasets({"small": hinteval_json()}),
+        hint_model=model or FakeHintModel(),
+        scorer=FakeScorer(),
+        clock=clock,
+        sleep=clock.sleep,
+    )

@@ -1,0 +1,107 @@
+"""The relay in one process: a real store over fakeredis, the real runner and tick, fakes for all the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import fakeredis
+
+from common.commands import Commands, Wanted
+from common.connection import Client
+from common.eventlog import EventLog
+from common.events import Event
+from common.job import Job
+from common.keys import QUEUE_HINTS, QUEUE_PLATFORM, Keys
+from common.pipeline import Step
+from common.states import FINISHED
+from common.store import Store
+from tests.fakes.parts import FakeClock, FakeHintModel, make_ports, make_spec
+from tests.fakes.platform import FakePlatform
+from worker.leases import LeaseKeeper
+from worker.runner import Runner, Then
+from worker.stages import BY_NAME, Stage
+from worker.stopping import StopFlag
+from worker.tick import Tick
+
+LEASE_S = 30.0
+
+
+class FakeNudges:
+    """Keeps what is sent; `lose` drops it, as a broker that lost its messages."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, list[Step]]] = []
+        self.lose = False
+        self.full = False
+
+    def send_many(self, nudges: Sequence[tuple[str, Sequence[Step]]]) -> None:
+        if not self.lose:
+            self.sent += [(job_id, list(steps)) for job_id, steps in nudges]
+
+    def backlog(self, queues: Sequence[str]) -> dict[str, int]:
+        return dict.fromkeys(queues, 10**9 if self.full else 0)
+
+
+class Relay:
+    """`drive` carries messages as workers would, `tick` moves the clock and ticks."""
+
+    def __init__(self, folder: Path, *, stages: Mapping[str, Stage] | None = None) -> None:
+        self.clock = FakeClock()
+        self.redis: Client = fakeredis.FakeRedis(decode_responses=True)
+        self.store = Store(self.redis, actor="test", clock=self.clock.ms)
+        self.nudges = FakeNudges()
+        self.commands = Commands(self.store, self.nudges)
+        self.platform = FakePlatform()
+        self.model = FakeHintModel()
+        self.stop = StopFlag()
+        ports = make_ports(folder, platform=self.platform, model=self.model, clock=self.clock)
+        self.keeper = LeaseKeeper(self.store, self.stop, lease_s=LEASE_S, limit_s=3600)
+        self.runner = Runner(
+            self.store,
+            self.keeper,
+            ports,
+            stages or BY_NAME,
+            self.stop,
+            queues=frozenset({QUEUE_PLATFORM, QUEUE_HINTS}),
+            lease_s=LEASE_S,
+            look_s=60,
+        )
+        self.ticker = Tick(self.store, self.platform, self.nudges, period_s=5, look_s=60, max_backlog=1000)
+
+    def submit(self, **changes: object) -> str:
+        return self.commands.submit([Wanted(make_spec(**changes))])[0].job_id
+
+    def drive(self) -> None:
+        """Carry every message that was sent, and what they lead to."""
+        while self.nudges.sent:
+            job_id, steps = self.nudges.sent.pop(0)
+            for step in steps:
+                if self.runner.run(job_id, step.name).then is Then.END:
+                    break
+
+    def tick(self, after_s: float = 5.0) -> None:
+        self.clock.sleep(after_s)
+        self.redis.delete(Keys.tick)  # its expiry is by the server's clock, which the tests do not move
+        self.ticker.run()
+
+    def round(self, after_s: float = 5.0) -> None:
+        self.tick(after_s)
+        self.drive()
+
+    def get(self, job_id: str) -> Job:
+        return self.store.get(job_id)
+
+    def events(self, job_id: str) -> list[Event]:
+        return list(EventLog(self.redis).of_job(job_id, since_ms=0))
+
+    def types(self, job_id: str) -> list[str]:
+        return [event.type for event in self.events(job_id)]
+
+    def check(self) -> None:
+        """Every unfinished job is in `due`, every finished one is not, and no finished one has a lease."""
+        due = set(self.redis.zrange(Keys.due, 0, -1))
+        for job_id in self.store.ids():
+            job = self.get(job_id)
+            assert (job_id in due) == (job.state not in FINISHED), f"{job_id} is {job.state}"
+            assert not (job.finished and job.lease_until), "a finished job has a lease"

@@ -1,0 +1,42 @@
+"""What must hold of the job store after every step."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from common.events import Event
+from common.keys import Keys
+from common.states import FINISHED, MOVES, JobState
+from common.store import Store
+
+
+def assert_invariants(store: Store) -> None:
+    """Every unfinished job is due, no finished one; each is in one index; its events are moves of the table."""
+    jobs = {job_id: store.get(job_id) for job_id in store.ids()}
+    due = set(store.client.zrange(Keys.due, 0, -1))
+    assert due == {job.id for job in jobs.values() if not job.finished}
+    indexed: dict[str, list[JobState]] = defaultdict(list)
+    for state in JobState:
+        for job_id in store.ids(state):
+            indexed[job_id].append(state)
+    assert indexed == {job.id: [job.state] for job in jobs.values()}
+    reached = _replayed(store)
+    assert reached == {job.id: job.state for job in jobs.values()}
+    for job in jobs.values():
+        assert not (job.finished and (job.wish or job.lease_until)), job
+
+
+def _replayed(store: Store) -> dict[str, str]:
+    """Where each job's events lead, each move checked against the table."""
+    states: dict[str, str] = {}
+    for entry_id, fields in store.client.xrange(Keys.events):
+        event = Event.from_entry(entry_id, fields)
+        if event.type == "job_accepted":
+            assert event.job not in states
+        elif event.to:
+            assert event.origin == states[event.job]
+            assert states[event.job] == JobState.FAILED or states[event.job] not in FINISHED
+            assert MOVES[JobState(event.origin), JobState(event.to)] == event.type
+        if event.to:
+            states[event.job] = event.to
+    return states
