@@ -123,8 +123,7 @@ def pending(tools: Tools, output: str) -> None:
     for job in jobs:
         click.echo(f"{job.id}  {printable(job.name)}")
         click.echo(f"  {printable(waiting(job) or '')}")
-        click.echo(f"  model to deploy: {printable(str(job.facts.get('output_name') or '(not told)'))}")
-        click.echo(f"  then type:       {command_for(job)}")
+        click.echo(f"  $ {command_for(job)}")
 
 
 def _pending_json(job: Job) -> dict[str, Any]:

@@ -36,8 +36,8 @@ def up(tools: Tools, with_sandbox: bool, port: int | None, speed: float | None, 
     folder = settings.home / "logs" if quiet_logs else None
     crew = build_crew(tools, settings, folder, with_sandbox, speed)
     stop_on_signals(crew)
+    _check_reachable(settings, own_store=crew.has_store)
     crew.start_store(settings.redis_url)
-    _check_reachable(settings)
     _greet(settings, crew, folder)
     code = crew.run()
     say("all is stopped" if code == 0 else f"stopped: a role ended with exit code {code}; its words are in the logs")
@@ -74,9 +74,10 @@ def _sandbox(settings: Settings, env: dict[str, str], folder: Path | None, speed
     return python("sandbox", [*args, *(["--speed", str(speed)] if speed else [])], env, folder)
 
 
-def _check_reachable(settings: Settings) -> None:
+def _check_reachable(settings: Settings, *, own_store: bool) -> None:
     """Raises Unreachable: a Redis by URL has to be there before anything starts."""
-    for url in dict.fromkeys([settings.redis_url, settings.broker]):
+    own = {settings.redis_url} if own_store else set()
+    for url in {settings.redis_url, settings.broker} - own:
         client = connect(url)
         with reaching(url):
             client.ping()

@@ -68,6 +68,7 @@ def _run(scene: Scene, began: float) -> None:
     story = Story(scene, producer, began, LIMIT_S)
     story.tell("starting a Valkey, the sandbox, two workers, the inbox reader and the tick")
     scene.start()
+    story.tell("all run; the worker of the queue hints imports HintEval first, which takes some seconds")
     story.tell(f"jobs are in {scene.settings.redis_url}; the sandbox trains in {TRAIN_SECONDS} s at {_platform(scene)}")
     after = producer.events_log.last_id()
     with resources.as_file(resources.files("producer").joinpath("sample")) as sample:

@@ -31,7 +31,7 @@ SENTENCES: dict[str, Callable[[Job, dict[str, Any]], str]] = {
     "data_prepared": lambda job, _: f"data prepared: {_counts(job)}",
     "file_uploaded": lambda job, _: f"training file is on the platform and valid there: {job.facts.get('file_id')}",
     "training_started": lambda job, _: f"training has started: run {job.run_id}",
-    "run_status_changed": lambda job, _: f"the platform says: {job.facts.get('status')}",
+    "run_status_changed": lambda _, data: f"the platform says: {data.get('status')}",
     "model_trained": lambda job, _: f"model trained: {job.facts.get('output_name')}",
     "deployment_registered": lambda job, data: f"name registered: {data.get('name') or job.deployment}",
     "model_deployed": lambda job, _: f"trained and named: hints are asked of {job.deployment}",

@@ -1,6 +1,5 @@
 """Creating jobs: once, whole, and under a key only once."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -123,8 +122,3 @@ def test_the_platforms_file_ids_are_remembered(any_store: Store) -> None:
     assert any_store.known_file("https://x abc") is None
     any_store.remember_file("https://x abc", "file-1")
     assert any_store.known_file("https://x abc") == "file-1"
-
-
-def test_the_lengths_of_queues_are_told_of_those_that_exist_or_not(any_store: Store) -> None:
-    any_store.client.lpush("hintrelay.hints", json.dumps({}), "x")
-    assert any_store.lengths(["hintrelay.hints", "hintrelay.platform"]) == {"hintrelay.hints": 2, "hintrelay.platform": 0}
