@@ -31,7 +31,7 @@ def quoted(value: object) -> str:
 
 def shown(key: object) -> str:
     """A key as a path names it: as it is, or quoted where it would tear the sentence."""
-    return key if isinstance(key, str) and key.isprintable() and len(key) <= SHOWN else quoted(key)
+    return key if isinstance(key, str) and key.isprintable() and 0 < len(key) <= SHOWN else quoted(key)
 
 
 class _Short(reprlib.Repr):

@@ -12,6 +12,7 @@ from common.events import Event
 from common.logs import printable
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import emit, emit_all, output_option, print_table, say
+from producer.cli.words import word
 
 LONGEST = 120  #: characters of one value in a table; JSON has all of it
 
@@ -54,10 +55,10 @@ def row(event: Event) -> list[str]:
 
 
 def facts(data: Mapping[str, Any]) -> str:
-    """The event's data as `name=value`."""
-    return "  ".join(f"{name}={_short(value)}" for name, value in data.items() if value is not None)
+    """The event's data as `name: value`."""
+    return "; ".join(f"{name}: {_short(value)}" for name, value in data.items() if value is not None)
 
 
 def _short(value: Any) -> str:
-    text = printable(" ".join(str(value).split()))
+    text = word(value)
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"

@@ -17,6 +17,7 @@ from common.waiting import command_for, needs_a_person, waiting
 from producer.cli import rail
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import emit, emit_all, output_option, print_facts, print_table, say
+from producer.cli.words import word
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -93,19 +94,9 @@ def _facts(job: Job) -> list[tuple[str, str | Text]]:
         ("deployment", printable(job.deployment or "")),
     ]
     for group in ("platform", "error", "counts", "scores"):
-        facts += [(f"{group}.{name}", _word(value)) for name, value in (view.get(group) or {}).items()]
+        facts += [(f"{group}.{name}", word(value)) for name, value in (view.get(group) or {}).items()]
     facts += [(name, view[f"{name}_at"]) for name in ("created", "updated", "deadline")]
-    return facts + [(f"spec.{name}", _word(value)) for name, value in (view.get("spec") or {}).items()]
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {_word(inner)}" for name, inner in value.items() if inner is not None)
-    if isinstance(value, list):
-        return ", ".join(map(_word, value))
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "" if value is None else printable(str(value))
+    return facts + [(f"spec.{name}", word(value)) for name, value in (view.get("spec") or {}).items()]
 
 
 @click.command()

@@ -39,7 +39,7 @@ class Root(click.Group):
         _never_crash_on_odd_text()
         extra["standalone_mode"] = False
         try:
-            code = super().main(argv, *more, **{"prog_name": "hintrelay", **extra})
+            code = super().main(argv, *more, **{**extra, "prog_name": "hintrelay"})
             sys.stdout.flush()
         except BrokenPipeError:
             code = BROKEN_PIPE

@@ -142,9 +142,7 @@ def test_equal_bytes_get_one_id_in_one_request(
     assert [(entry["method"], entry["status"]) for entry in requests()] == [("POST", 409), ("GET", 200)]
 
 
-def test_a_file_that_is_no_training_data_says_why(
-    client: Together, control: httpx.Client, tmp_path: Path
-) -> None:
+def test_a_file_that_is_no_training_data_says_why(client: Together, control: httpx.Client, tmp_path: Path) -> None:
     mixed = upload(client, tmp_path, rows(KNOWN) + b'\n{"text": "x"}')
     advance(control, 61)
     found = client.files.retrieve(mixed.id)
@@ -178,9 +176,7 @@ def test_limits_and_price_come_before_a_run(client: Together, file_id: str, tmp_
     assert waiting.unavailable_reason == "train_file_not_validated"
 
 
-def test_a_run_goes_through_the_platforms_statuses(
-    client: Together, control: httpx.Client, file_id: str
-) -> None:
+def test_a_run_goes_through_the_platforms_statuses(client: Together, control: httpx.Client, file_id: str) -> None:
     run = train(client, file_id, "hr-life")
     assert (run.status, run.suffix, run.output_name) == ("pending", "hr-life", "")
     seen = [run.status]
@@ -256,9 +252,7 @@ def test_who_what_and_on_which_hardware(client: Together) -> None:
     assert hardware.data[0].pricing.cents_per_minute > 0
 
 
-def test_a_lost_answer_leaves_a_run_that_the_list_shows(
-    once: Together, control: httpx.Client, file_id: str
-) -> None:
+def test_a_lost_answer_leaves_a_run_that_the_list_shows(once: Together, control: httpx.Client, file_id: str) -> None:
     fault(control, "POST", "/fine-tunes", {"reset": "after"})
     requests = since(control)
     with pytest.raises(together.APIConnectionError):

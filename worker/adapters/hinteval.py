@@ -29,9 +29,9 @@ SPACY_MODEL = "en_core_web_sm"
 @contextlib.contextmanager
 def contained() -> Iterator[None]:
     """Import HintEval inside of this: what it does to the process is put back."""
+    level, filters, environ = logging.root.manager.disable, warnings.filters[:], dict(os.environ)
     import requests
 
-    level, filters, environ = logging.root.manager.disable, warnings.filters[:], dict(os.environ)
     get = requests.get
 
     def no_network(*args: Any, **kwargs: Any) -> Any:

@@ -13,9 +13,7 @@ def claim(store: Store, job_id: str, stage: str = "prepare", origin: JobState | 
     return refused(store.claim(job_id, stage, origin, LEASE_MS))
 
 
-def test_a_claim_gives_the_job_a_token_and_is_looked_at_when_it_runs_out(
-    any_store: Store, clock: MovableClock
-) -> None:
+def test_a_claim_gives_the_job_a_token_and_is_looked_at_when_it_runs_out(any_store: Store, clock: MovableClock) -> None:
     job_id = made(any_store)
     answer = any_store.claim(job_id, "prepare", JobState.ACCEPTED, LEASE_MS)
     assert not isinstance(answer, Refusal)

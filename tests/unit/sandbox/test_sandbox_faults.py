@@ -13,9 +13,7 @@ def faults(*raw: dict[str, Any]) -> Faults:
     return armed
 
 
-def strikes(
-    armed: Faults, count: int, method: str = "GET", path: str = "/files", text: str = ""
-) -> list[bool]:
+def strikes(armed: Faults, count: int, method: str = "GET", path: str = "/files", text: str = "") -> list[bool]:
     return [bool(armed.strike(method, path, text)) for _ in range(count)]
 
 

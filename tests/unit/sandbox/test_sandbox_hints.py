@@ -35,9 +35,7 @@ def test_quotes_in_an_answer_and_lines_in_a_question_are_understood() -> None:
 
 
 def test_a_prompt_without_an_answer_is_understood() -> None:
-    assert parse_prompt("Generate 1 hint for the following question. Question: Why?") == HintRequest(
-        1, "", "Why?"
-    )
+    assert parse_prompt("Generate 1 hint for the following question. Question: Why?") == HintRequest(1, "", "Why?")
 
 
 def test_another_prompt_is_not_taken_for_one() -> None:

@@ -1,0 +1,112 @@
+"""deploy, cancel, retry, results: what people do to jobs that exist."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from common.states import JobState
+from common.store import Store
+from producer.cli.context import Tools
+from tests.jobs_made import RecordingNudger, in_state, made
+from tests.unit.producer.conftest import Run, error_of, loaded
+
+
+def test_deploy_registers_a_name_early_late_and_twice(run: Run, job_store: Store) -> None:
+    for job_id in (made(job_store), in_state(job_store, JobState.TRAINED)):
+        assert loaded(run("deploy", job_id, "acme/x", "-o", "json"))["deployment"] == "acme/x"
+        assert run("deploy", job_id[:7], "acme/x").exit_code == 0
+
+
+def test_a_name_that_is_none_exits_4(run: Run, job_store: Store) -> None:
+    result = run("deploy", made(job_store), "no spaces", "-o", "json")
+    assert (result.exit_code, error_of(result)["code"]) == (4, "invalid_name")
+
+
+def test_a_job_that_ended_takes_no_name(run: Run, job_store: Store) -> None:
+    assert run("deploy", in_state(job_store, JobState.CANCELLED), "acme/x").exit_code == 7
+
+
+def test_cancel_of_one_is_an_array_too(run: Run, job_store: Store) -> None:
+    (job,) = loaded(run("cancel", made(job_store), "-o", "json"))
+    assert job["state"] == "cancelled"
+
+
+def test_cancel_all_means_what_has_not_ended(run: Run, job_store: Store, nudger: RecordingNudger) -> None:
+    waiting, training = made(job_store), in_state(job_store, JobState.TRAINING, run_id="ft-1")
+    ended = in_state(job_store, JobState.FAILED)
+    jobs = loaded(run("cancel", "all", "-o", "json"))
+    assert {job["job"] for job in jobs} == {waiting, training}
+    assert job_store.get(ended).state is JobState.FAILED
+    assert (training, ["cancel"]) in nudger.sent
+
+
+def test_all_of_nothing_is_fine(run: Run) -> None:
+    assert loaded(run("cancel", "all", "-o", "json")) == []
+    assert run("retry", "all").exit_code == 0
+
+
+def test_every_one_is_tried_and_the_first_error_gives_the_code(run: Run, job_store: Store) -> None:
+    good, ended = made(job_store), in_state(job_store, JobState.SUCCEEDED)
+    result = run("cancel", ended, "ffff", good, "-o", "json")
+    assert result.exit_code == 7
+    done, first, second = json.loads(result.stdout)
+    assert (done["job"], done["state"]) == (good, "cancelled")
+    assert (first["job"], first["error"]["code"]) == (ended, "conflict")
+    assert (second["job"], second["error"]["code"]) == ("ffff", "not_found")
+
+
+def test_the_errors_of_several_are_told_one_by_one(run: Run, job_store: Store) -> None:
+    result = run("cancel", "ffff", made(job_store), "eeee")
+    assert result.exit_code == 6
+    assert result.stderr.count("there is no job") == 2
+
+
+def test_retry_all_means_what_failed(run: Run, job_store: Store) -> None:
+    failed = in_state(job_store, JobState.FAILED, resume="prepared")
+    made(job_store)
+    (job,) = loaded(run("retry", "all", "-o", "json"))
+    assert (job["job"], job["state"]) == (failed, "prepared")
+
+
+def test_retry_of_a_job_that_did_not_fail_is_a_conflict(run: Run, job_store: Store) -> None:
+    result = run("retry", made(job_store), "-o", "json")
+    assert (result.exit_code, error_of(result)["code"]) == (7, "conflict")
+
+
+def test_no_results_yet_says_what_is_waited_for(run: Run, job_store: Store) -> None:
+    result = run("results", made(job_store), "-o", "json")
+    assert result.exit_code == 7
+    assert "waits for a worker of the queue hints" in error_of(result)["message"]
+
+
+def with_results(job_store: Store, tools: Tools, body: bytes) -> str:
+    pointer = tools.artifacts.put(body)
+    scores = {"rouge1": {"mean": 0.25, "n": 4}, "answer_leakage": {"mean": None, "n": 0}}
+    return in_state(job_store, JobState.SUCCEEDED, results=pointer.dump(), scores=scores)
+
+
+def test_results_are_the_bytes_as_they_were_stored(run: Run, job_store: Store, tools: Tools) -> None:
+    job_id = with_results(job_store, tools, b'{"subsets": {}}')
+    result = run("results", job_id)
+    assert json.loads(result.stdout) == {"subsets": {}}
+    assert "0.2500" in result.stderr
+
+
+def test_results_go_to_a_file_whole(run: Run, job_store: Store, tools: Tools, tmp_path: Path) -> None:
+    job_id = with_results(job_store, tools, b'{"subsets": {}}')
+    assert run("results", job_id, "--output", "out.json").stdout == ""
+    assert (tmp_path / "out.json").read_bytes() == b'{"subsets": {}}'
+    assert not list(tmp_path.glob(".out*"))
+
+
+def test_a_file_that_cannot_be_written_is_a_usage_error(run: Run, job_store: Store, tools: Tools) -> None:
+    result = run("results", with_results(job_store, tools, b"{}"), "--output", "no/such/folder.json")
+    assert result.exit_code == 2
+    assert "cannot be written" in result.stderr
+
+
+def test_results_in_another_artifact_store_are_told(run: Run, job_store: Store, tools: Tools) -> None:
+    job_id = in_state(job_store, JobState.SUCCEEDED, results={"sha256": "ab" * 32, "size": 3})
+    result = run("results", job_id, "-o", "json")
+    assert (result.exit_code, error_of(result)["code"]) == (8, "no_artifact")

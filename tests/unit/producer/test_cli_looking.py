@@ -1,0 +1,108 @@
+"""ls, show, pending, events: what there is."""
+
+from __future__ import annotations
+
+import json
+
+from common.connection import Client
+from common.states import JobState
+from common.store import Store
+from tests.jobs_made import in_state, made
+from tests.unit.producer.conftest import Run, loaded
+
+
+def test_ls_of_a_thousand_jobs_takes_two_round_trips(run: Run, redis: Client, job_store: Store) -> None:
+    for _ in range(1000):
+        made(job_store)
+    redis.trips = 0
+    jobs = loaded(run("ls", "-o", "json"))
+    assert len(jobs) == 1000
+    assert redis.trips == 2
+
+
+def test_ls_in_json_is_every_job_the_oldest_first(run: Run, job_store: Store) -> None:
+    ids = [made(job_store) for _ in range(60)]
+    jobs = loaded(run("ls", "-o", "json"))
+    assert {job["job"] for job in jobs} == set(ids)
+    assert [job["job"] for job in jobs] == job_store.ids()
+    assert {"name", "state", "waiting", "platform", "deployment", "error", "created_at"} <= set(jobs[0])
+
+
+def test_a_table_shows_fifty_and_says_how_many_more(run: Run, job_store: Store) -> None:
+    for _ in range(60):
+        made(job_store)
+    result = run("ls")
+    assert len(result.stdout.splitlines()) == 51
+    assert "and 10 older" in result.stderr
+    assert result.stdout.splitlines()[1].startswith(job_store.ids()[-1])
+
+
+def test_a_limit_takes_the_newest(run: Run, job_store: Store) -> None:
+    for _ in range(5):
+        made(job_store)
+    assert [job["job"] for job in loaded(run("ls", "--limit", "2", "-o", "json"))] == job_store.ids()[-2:]
+
+
+def test_ls_can_be_of_one_state(run: Run, job_store: Store) -> None:
+    trained = in_state(job_store, JobState.TRAINED)
+    made(job_store)
+    assert [job["job"] for job in loaded(run("ls", "--state", "trained", "-o", "json"))] == [trained]
+
+
+def test_ls_of_nothing_is_an_empty_array_or_a_word(run: Run) -> None:
+    assert loaded(run("ls", "-o", "json")) == []
+    assert run("ls").stdout == ""
+    assert "no jobs yet" in run("ls").stderr
+
+
+def test_odd_text_from_outside_cannot_draw_on_the_screen(run: Run, job_store: Store) -> None:
+    made(job_store, record={"name": "\x1b[31mred\u202e[bold]"})
+    result = run("ls")
+    assert result.exit_code == 0
+    assert "\\x1b[31mred\\u202e[bold]" in result.stdout
+    assert loaded(run("ls", "-o", "json"))[0]["name"].startswith("\x1b[31mred")
+
+
+def test_show_takes_the_beginning_of_an_id(run: Run, job_store: Store) -> None:
+    job_id = in_state(job_store, JobState.TRAINING, run_id="ft-1", status="running")
+    shown = loaded(run("show", job_id[:6], "-o", "json"))
+    assert (shown["job"], shown["platform"]["run_id"]) == (job_id, "ft-1")
+    assert shown["spec"]["finetune"]["model"] == "acme/base"
+
+
+def test_the_page_of_one_job_has_its_facts(run: Run, job_store: Store) -> None:
+    job_id = in_state(job_store, JobState.FAILED, error={"stage": "upload", "code": "x", "message": "no disk"})
+    words = run("show", job_id).stdout
+    for fact in (job_id, "failed", "no disk", "acme/base", "data > file > train"):
+        assert fact in words
+
+
+def test_pending_gives_the_exact_command(run: Run, job_store: Store) -> None:
+    waiting = in_state(job_store, JobState.TRAINED, output_name="acme/tuned")
+    named = in_state(job_store, JobState.TRAINED)
+    job_store.register(named, "acme/endpoint")
+    (one,) = loaded(run("pending", "-o", "json"))
+    assert set(one) == {"job", "name", "model", "since", "waiting", "command"}
+    assert (one["job"], one["model"]) == (waiting, "acme/tuned")
+    assert one["command"] == f"hintrelay deploy {waiting} NAME"
+    assert one["command"] in run("pending").stdout
+
+
+def test_nothing_pending_is_said(run: Run) -> None:
+    assert "no job waits for a person" in run("pending").stderr
+
+
+def test_events_are_the_jobs_own(run: Run, job_store: Store) -> None:
+    job_id = in_state(job_store, JobState.UPLOADED)
+    made(job_store)
+    events = loaded(run("events", job_id, "-o", "json"))
+    assert [event["type"] for event in events] == ["job_accepted", "data_prepared", "file_uploaded"]
+    assert (events[1]["from"], events[1]["to"], events[1]["job"]) == ("accepted", "prepared", job_id)
+    assert "accepted -> prepared" in run("events", job_id).stdout
+
+
+def test_following_ends_with_the_job(run: Run, job_store: Store) -> None:
+    job_id = in_state(job_store, JobState.SUCCEEDED)
+    lines = run("events", job_id, "-f", "-o", "json").stdout.splitlines()
+    assert json.loads(lines[-1])["to"] == "succeeded"
+    assert "job_succeeded" in run("events", job_id, "-f").stdout
