@@ -36,6 +36,7 @@ def make_celery(settings: Settings) -> Celery:
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_send_task_events=False,
+        worker_enable_remote_control=False,  # signs of life stand in the store; no reply queues pile up
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={

@@ -26,6 +26,9 @@ class Keys:
     """string, expires: the tick that runs now; claimed with NX so that one of many beats works."""
     files = PREFIX + "files"
     """hash: '<platform's URL> <sha256>' -> the platform's file id, so that equal bytes are uploaded once."""
+    workers = PREFIX + "workers"
+    """sorted set: '<queue> <host>:<pid>' of each worker process -> ms of its last sign of life."""
+
     readers = PREFIX + "readers"
     """sorted set: inbox reader -> ms of its last sign of life."""
 

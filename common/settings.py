@@ -60,6 +60,7 @@ class Settings(BaseModel):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     lease_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 30.0  #: renewed three times within it
     stage_limit_seconds: Seconds = 3600.0  #: no longer does one claim of a stage renew its lease
+    nudge_seconds: Seconds = 15.0  #: a message that led to nothing for so long counts as lost and is sent again
     look_seconds: Seconds = 60.0  #: a job in training is looked at this often though no change was seen
     request_timeout_seconds: Seconds = 60.0  #: of one request to the platform
     doubt_seconds: Seconds = 45.0  #: a run whose creation was not confirmed may appear in the platform's list this late

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from common.states import JobState, event_of
 
 Clock = Callable[[], int]  #: ms since 1970; tests pass their own, else Redis's clock counts
 BATCH = 200  #: script calls in one round trip
+SILENT_MS = 60_000  #: a worker process that gave no sign of life for so long is gone
 ALONE_MS = 60_000  #: an upload of a training file takes seconds; a crashed one is taken over after this
 FIRST_LOOK_MS = 10_000  #: a new job whose chain was sent is looked at by the tick only then
 
@@ -58,9 +60,11 @@ class Store:
         url: str = "",
         actor: str = "",
         events_kept: int = 1_000_000,
+        nudge_ms: int = FIRST_LOOK_MS,
         clock: Clock | None = None,
     ) -> None:
         self.client = client
+        self.nudge_ms = nudge_ms  #: a message that was sent and led to nothing for so long counts as lost
         self.url = url
         self.actor = actor
         self._kept = str(events_kept)
@@ -69,15 +73,16 @@ class Store:
 
     # ---- writing -------------------------------------------------------------------------------------------------
 
-    def create(self, jobs: Sequence[NewJob], *, first_look_ms: int = FIRST_LOOK_MS) -> list[Stored]:
+    def create(self, jobs: Sequence[NewJob], *, first_look_ms: int | None = None) -> list[Stored]:
         """Store jobs, in batches of one round trip. Raises Conflict when a key already has a job of other content."""
         stored: list[Stored] = []
+        look_ms = self.nudge_ms if first_look_ms is None else first_look_ms
         for start in range(0, len(jobs), BATCH):
             batch = jobs[start : start + BATCH]
-            answers = self._run(partial(self._create_all, batch, first_look_ms))
+            answers = self._run(partial(self._create_all, batch, look_ms))
             for job, (word, job_id) in zip(batch, answers, strict=True):
                 while word == "taken":  # two jobs drew the same 8 hex digits
-                    ((word, job_id),) = self._run(partial(self._create_all, [job], first_look_ms))
+                    ((word, job_id),) = self._run(partial(self._create_all, [job], look_ms))
                 if word == "conflict":
                     raise Conflict(
                         f"the key {job.key!r} belongs to job {job_id}, which has another spec or other data",
@@ -243,6 +248,22 @@ class Store:
         """Whether this tick is the one that works in its slot."""
         with reaching(self.url):
             return bool(self.client.set(Keys.tick, self.actor, nx=True, px=max(1, int(period_s * 900))))
+
+    def sign_of_life(self, workers: Sequence[str]) -> None:
+        """These worker processes live; those that were silent for long are forgotten."""
+        now = int(time.time() * 1000)
+        self._run(
+            lambda pipe: (
+                pipe.zadd(Keys.workers, dict.fromkeys(workers, now)),
+                pipe.zremrangebyscore(Keys.workers, "-inf", now - SILENT_MS),
+            )
+        )
+
+    def alive(self) -> dict[str, int]:
+        """Worker processes, as '<queue> <host>:<pid>', and the ms since 1970 when each was last seen."""
+        with reaching(self.url):
+            rows = self.client.zrange(Keys.workers, 0, -1, withscores=True)
+        return {name: int(seen) for name, seen in rows}
 
     def remember_file(self, name: str, file_id: str) -> None:
         with reaching(self.url):

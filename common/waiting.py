@@ -22,6 +22,8 @@ def waiting(job: Job, now_ms: int | None = None) -> str | None:
     if job.leased(now):
         ending = " and is to be cancelled then" if job.wish else ""
         return f"{job.stage} is at work on {job.owner}{_share(job)}{ending}"
+    if 0 < job.deadline <= now:
+        return f"waits for the next worker to end it: its deadline was at {_at(job.deadline)}"
     if job.not_before > now:
         return _deferred(job)
     return _resting(job)
@@ -41,6 +43,8 @@ def _deferred(job: Job) -> str:
     stage = STAGES[job.state].name if job.state in STAGES else CANCEL.name
     if job.attempt > 1 and job.snooze.startswith("attempt"):
         return f"{stage} is tried again at {_at(job.not_before, seconds=True)}: {job.snooze}"
+    if not job.snooze:
+        return f"{stage} waits until {_at(job.not_before, seconds=True)}"
     return f"{stage} waits: {job.snooze}"
 
 

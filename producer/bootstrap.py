@@ -10,6 +10,7 @@ from common.artifacts import ArtifactStore
 from common.broker import Sender, make_celery
 from common.commands import Commands
 from common.connection import connect
+from common.errors import ConfigurationError
 from common.eventlog import EventLog
 from common.settings import Settings
 from common.store import Store
@@ -33,14 +34,23 @@ class LazySender:
 def build(settings: Settings) -> Producer:
     """A Producer; connects when first used."""
     client = connect(settings.redis_url)
-    store = Store(client, url=settings.redis_url, actor=actor(), events_kept=settings.events_kept)
+    store = Store(
+        client,
+        url=settings.redis_url,
+        actor=actor(),
+        events_kept=settings.events_kept,
+        nudge_ms=int(settings.nudge_seconds * 1000),
+    )
     commands = Commands(store, LazySender(settings))
     return Producer(store, commands, EventLog(client, settings.redis_url), settings)
 
 
 def artifacts(settings: Settings) -> ArtifactStore:
-    """The artifact store; its scratch folder is this machine's."""
-    return ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch")
+    """The artifact store; its scratch folder is this machine's. Raises ConfigurationError for a URL that is none."""
+    try:
+        return ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch")
+    except (ValueError, ImportError) as exc:  # fsspec's, for an unknown protocol and for one that is not installed
+        raise ConfigurationError(f"HINTRELAY_ARTIFACTS: {settings.artifacts_url} cannot be opened: {exc}") from exc
 
 
 def actor() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from common.errors import Unreachable
@@ -85,6 +86,6 @@ def in_state(store: Store, state: JobState, **facts: Any) -> str:
         assert store.move(job_id, JobState.ACCEPTED, state, facts)
         return job_id
     road = ROAD[: ROAD.index(state) + 1]
-    for origin, target in zip(road, road[1:], strict=False):
+    for origin, target in pairwise(road):
         assert store.move(job_id, origin, target, facts if target is state else {})
     return job_id

@@ -35,7 +35,11 @@ def actor(role: str) -> str:
 
 def make_store(settings: Settings, role: str) -> Store:
     return Store(
-        connect(settings.redis_url), url=settings.redis_url, actor=actor(role), events_kept=settings.events_kept
+        connect(settings.redis_url),
+        url=settings.redis_url,
+        actor=actor(role),
+        events_kept=settings.events_kept,
+        nudge_ms=int(settings.nudge_seconds * 1000),
     )
 
 
@@ -83,10 +87,10 @@ class Machine:
     tick: Tick | None
 
 
-def build(settings: Settings, queues: Sequence[str], stop: StopFlag) -> Machine:
-    """`queues` are of platform, hints. Connects when first used."""
+def build(settings: Settings, queues: Sequence[str], stop: StopFlag, ports: Ports | None = None) -> Machine:
+    """`queues` are of platform, hints; `ports` other than the real ones are for tests. Connects when first used."""
     store = make_store(settings, "+".join(queues))
-    ports = make_ports(settings, hints="hints" in queues)
+    ports = ports or make_ports(settings, hints="hints" in queues)
     keeper = LeaseKeeper(store, stop, lease_s=settings.lease_seconds, limit_s=settings.stage_limit_seconds)
     runner = Runner(
         store,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -16,13 +16,17 @@ from common.keys import QUEUE_TICK
 from common.settings import Settings
 from common.supervisor import end_with_parent
 from worker import tasks
-from worker.bootstrap import QUEUES, Machine, build
+from worker.bootstrap import QUEUES, Machine, build, make_store
+from worker.liveness import show_signs_of_life
+from worker.ports import Ports
 from worker.stopping import StopFlag
 
 log = structlog.get_logger(__name__)
 
 
-def run(settings: Settings, queues: Sequence[str], concurrency: int | None = None) -> None:
+def run(
+    settings: Settings, queues: Sequence[str], concurrency: int | None = None, ports: Callable[[], Ports] | None = None
+) -> None:
     """Serve `queues` until SIGTERM. Threads wait on the platform; HintEval is CPU-bound and gets processes."""
     settings.api_key  # noqa: B018  # no key: say so now, not at the first job
     app = make_celery(settings)
@@ -34,7 +38,7 @@ def run(settings: Settings, queues: Sequence[str], concurrency: int | None = Non
         pid = os.getpid()
         if pid not in machines:
             machines.clear()
-            machines[pid] = build(settings, queues, stop)
+            machines[pid] = build(settings, queues, stop, ports() if ports else None)
         return machines[pid]
 
     tasks.register(app, machine)
@@ -84,6 +88,7 @@ def _connect_signals(settings: Settings, queues: Sequence[str], stop: StopFlag) 
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery is untyped
     def ready(**_: Any) -> None:
+        show_signs_of_life(make_store(settings, "worker"), queues)
         log.info("worker_ready", queues=list(queues))
 
     @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery is untyped

@@ -14,7 +14,7 @@ from common.job import Job, Lease
 from common.outcomes import Advance, Outcome, Reject, Snooze
 from common.pipeline import CANCEL, STAGES, starts_from
 from common.states import JobState, reached
-from common.store import FIRST_LOOK_MS, Refusal, Store
+from common.store import Refusal, Store
 from worker.desk import Ending, JobDesk, Stopping
 from worker.leases import Held, LeaseKeeper
 from worker.ports import Ports
@@ -143,7 +143,7 @@ class Runner:
     def _advance(self, outcome: Advance, lease: Lease, job: Job) -> JobState:
         step = STAGES.get(outcome.to)
         goes_on = step is not None and step.queue in self._queues and not self._stop
-        look_ms = self._look_ms if outcome.to is JobState.TRAINING else FIRST_LOOK_MS
+        look_ms = self._look_ms if outcome.to is JobState.TRAINING else self._store.nudge_ms
         moved = self._store.move(
             job.id,
             job.state,

@@ -14,7 +14,7 @@ from common.job import Job
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM
 from common.pipeline import CANCEL, STAGES, Step, rest
 from common.states import JobState
-from common.store import FIRST_LOOK_MS, Store
+from common.store import Store
 from worker.ports import Platform
 from worker.watch_runs import RunWatch
 
@@ -22,7 +22,6 @@ log = structlog.get_logger(__name__)
 
 TAKEN = 500  #: due jobs in one script call
 MOST_BATCHES = 20  #: due jobs of one tick: 10,000; the next tick takes the rest
-PUSH_BACK_MS = 30_000  #: a nudge that got lost is sent again after this
 FAR_LOOK_MS = 3_600_000  #: jobs that wait for a person: whoever registers a name makes them due
 
 
@@ -56,7 +55,7 @@ class Tick:
                 return False
             listed = self._runs.poll()
             for _ in range(MOST_BATCHES):
-                now, ids = self._store.take_due(TAKEN, PUSH_BACK_MS)
+                now, ids = self._store.take_due(TAKEN, self._store.nudge_ms)
                 self._look(self._store.many(ids), now, listed)
                 if len(ids) < TAKEN:
                     break
@@ -100,7 +99,7 @@ class Tick:
         if not job.deployment:
             return []
         data = {"name": job.deployment}
-        if not self._store.move(job.id, JobState.TRAINED, JobState.DEPLOYED, look_ms=FIRST_LOOK_MS, data=data):
+        if not self._store.move(job.id, JobState.TRAINED, JobState.DEPLOYED, look_ms=self._store.nudge_ms, data=data):
             return []
         log.info("generation_triggered", job=job.id, deployment=job.deployment)
         return [(job.id, rest(JobState.DEPLOYED))]

@@ -163,7 +163,7 @@ class RunWatch:
         if job is None or job.marker != run.suffix or run.status is not RunStatus.ACTIVE:
             self._seen[run.id] = _print(run)
             return
-        if job.state in _UNSETTLED or job.wish:  # its own stage will adopt it, or stop it
+        if job.state in _UNSETTLED or job.wish or job.run_id == run.id:  # its own stage adopts it, stops it, just did
             return
         try:
             if self._is_extra(job, run):

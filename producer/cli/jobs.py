@@ -61,7 +61,7 @@ def print_jobs(jobs: Sequence[Job]) -> None:
             rail.coloured(job),
             rail.state(job),
             spoken((now - job.created) / 1000),
-            rail.sentence(job),
+            rail.brief(job),
         ]
         for job in jobs
     ]

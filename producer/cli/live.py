@@ -82,4 +82,4 @@ def _share(job: Job) -> float | None:
 
 
 def _sentence(job: Job) -> Text:
-    return Text(rail.sentence(job), "dim" if job.finished else "")
+    return Text(rail.brief(job), "dim" if job.finished else "")

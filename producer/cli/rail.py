@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from common.job import Job
 from common.logs import printable
 from common.states import JobState
-from common.waiting import needs_a_person, waiting
+from common.waiting import command_for, needs_a_person, waiting
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -36,7 +36,8 @@ def legs(job: Job) -> list[str]:
 
 def compact(job: Job) -> str:
     """Six marks, such as ●●◐○○○; in ASCII where stdout is not UTF-8."""
-    utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().startswith("utf")
+    stream = getattr(sys.stdout, "rich_proxied_file", sys.stdout)  # a live view stands before the real one
+    utf8 = (getattr(stream, "encoding", None) or "").lower().startswith("utf")
     marks = MARKS if utf8 else PLAIN_MARKS
     return "".join(marks[leg] for leg in legs(job))
 
@@ -75,6 +76,12 @@ def sentence(job: Job) -> str:
         error = job.error or {}
         return printable(" ".join(str(error.get("message") or job.state).split()))
     return printable(waiting(job) or "")
+
+
+def brief(job: Job) -> str:
+    """The same where there is little room: what to type comes first."""
+    words, command = sentence(job), command_for(job)
+    return f"{words.partition(': ')[0]}: {command}" if words.endswith(command) else words
 
 
 def scores(job: Job) -> str:

@@ -37,17 +37,23 @@ class Root(click.Group):
         """Run, and end the process: errors as the contract has them, never a traceback."""
         argv = list(sys.argv[1:] if args is None else args)
         _never_crash_on_odd_text()
-        extra["standalone_mode"] = False
         try:
-            code = super().main(argv, *more, **{**extra, "prog_name": "hintrelay"})
+            code = self._run(argv, *more, **{**extra, "prog_name": "hintrelay", "standalone_mode": False})
             sys.stdout.flush()
         except BrokenPipeError:
             code = BROKEN_PIPE
+        sys.exit(_hushed(code))
+
+    def _run(self, argv: list[str], *more: Any, **extra: Any) -> int:
+        try:
+            code = super().main(argv, *more, **extra)
         except click.Abort:
-            code = INTERRUPTED
+            return INTERRUPTED
+        except BrokenPipeError:
+            raise
         except Exception as exc:
-            code = report(exc, wanted_format(argv))
-        sys.exit(_hushed(code if isinstance(code, int) else 0))
+            return report(exc, wanted_format(argv))
+        return code if isinstance(code, int) else 0
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -58,7 +58,9 @@ def build_crew(tools: Tools, settings: Settings, folder: Path | None, with_sandb
     env = {**tools.child_env(), "PYTHONPATH": here()}
     env[NAMES["sandbox_url"]] = settings.sandbox_url
     children: list[Child] = []
-    if with_sandbox and not listens(settings.sandbox_url):
+    if with_sandbox and listens(settings.sandbox_url):
+        say(f"something listens at {settings.sandbox_url} already: it is used as the sandbox")
+    elif with_sandbox:
         children.append(_sandbox(settings, env, folder, speed))
     if not has_hints():
         say("the extra `hints` is not installed: no worker of the queue hints here (pip install 'hintrelay[hints]')")

@@ -16,8 +16,8 @@ def fault(data: object) -> str:
 
 
 def test_a_document_without_a_matrix_is_one_job() -> None:
-    for matrix in ({}, None):
-        assert len(expand({**document(), "matrix": matrix})) == 1
+    assert len(expand({**document(), "matrix": {}})) == 1
+    assert len(expand({**document(), "matrix": None})) == 1
     assert len(expand(document())) == 1
 
 
@@ -76,7 +76,7 @@ def test_put_makes_the_mappings_on_the_way_and_replaces_what_is_there() -> None:
     put(data, "a.b", 2)
     put(data, "c.d.e", [3])
     assert data == {"a": {"b": 2}, "c": {"d": {"e": [3]}}}
-    with pytest.raises(InvalidSpec, match="--set: a.b.c: b is a value"):
+    with pytest.raises(InvalidSpec, match=r"--set: a\.b\.c: b is a value"):
         put(data, "a.b.c", 1)
 
 

@@ -50,7 +50,8 @@ def from_celery(task: str, kwargs: dict[str, Any], **options: Any) -> bytes:
         channel: Channel = connection.default_channel
         producer = app.amqp.Producer(channel)
         body, content_type, encoding = producer._prepare(message.body, "json", None, None, None, message.headers)
-        envelope = channel.prepare_message(body, 0, content_type, encoding, message.headers, message.properties)
+        prepare: Any = channel.prepare_message
+        envelope = prepare(body, 0, content_type, encoding, message.headers, message.properties)
     envelope["properties"] |= {"delivery_tag": "t-1", "delivery_info": {"exchange": "", "routing_key": "x"}}
     raw = base64.b64encode(envelope["body"].encode()).decode()
     return json.dumps(

@@ -106,8 +106,9 @@ def test_what_is_missing_is_named_with_the_number_of_the_other_faults() -> None:
 
 @pytest.mark.parametrize("key", [1, None, (1,), 2.5, True])
 def test_a_key_that_is_no_text_is_refused(key: object) -> None:
-    assert "Keys should be strings" in fault({**document(), key: 1})
-    assert fault(document(finetune={key: 1})).startswith("finetune.")
+    odd: dict[object, object] = {key: 1}
+    assert "Keys should be strings" in fault(odd | {**document()})
+    assert fault(document(finetune=odd)).startswith("finetune.")
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 3])

@@ -225,7 +225,7 @@ def test_the_live_view_has_a_line_a_job_and_never_more_than_the_screen(job_store
         out.print(draw(jobs, 20), draw(jobs, 3), width=150)
     lines = captured.get().splitlines()
     assert len(lines) == 4 + 3
-    assert "waits for a deployment name" in lines[1]
+    assert f": hintrelay deploy {jobs[1].id} NAME" in lines[1]
     assert "and 2 more" in lines[-1]
 
 

@@ -1,0 +1,97 @@
+"""Artifacts: by content, whole or absent."""
+
+import hashlib
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.artifacts import ArtifactStore
+from common.errors import Transient
+from common.job import Pointer
+from common.settings import Settings
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "my files" / "artifacts"
+
+
+@pytest.fixture
+def kept(root: Path, tmp_path: Path) -> ArtifactStore:
+    settings = Settings.model_validate({"home": root.parent})
+    return ArtifactStore(settings.artifacts_url, scratch=tmp_path / "scratch")
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_equal_bytes_are_one_file_under_their_hash(kept: ArtifactStore, root: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(b"hints")
+    pointers = {kept.put(b"hints"), kept.put(b"hints"), kept.put_file(source)}
+    (pointer,) = pointers
+    assert pointer == Pointer(hashlib.sha256(b"hints").hexdigest(), 5)
+    assert files(root) == [root / pointer.sha256[:2] / pointer.sha256]
+    assert kept.locate(pointer) == str(files(root)[0])
+
+
+@pytest.mark.parametrize("data", [b"", b"x", b"\x00" * 3_000_000])
+def test_what_is_put_is_what_is_got(kept: ArtifactStore, data: bytes) -> None:
+    assert kept.get(kept.put(data)) == data
+    assert kept.local(kept.put(data), ".jsonl").read_bytes() == data
+
+
+def test_an_artifact_that_is_absent_or_damaged_is_refused(kept: ArtifactStore, root: Path) -> None:
+    pointer = kept.put(b"hints")
+    files(root)[0].write_bytes(b"HINTS")
+    for read in (kept.get, lambda p: kept.local(p, ".jsonl")):
+        with pytest.raises(Transient, match=f"artifact {pointer.sha256[:12]} is damaged: its content has another hash"):
+            read(pointer)
+    files(root)[0].unlink()
+    for read in (kept.get, lambda p: kept.local(p, ".jsonl")):
+        with pytest.raises(Transient, match=f"artifact {pointer.sha256[:12]} cannot be read"):
+            read(pointer)
+
+
+def test_a_file_cut_short_is_written_again(kept: ArtifactStore, root: Path) -> None:
+    pointer = kept.put(b"hints")
+    files(root)[0].write_bytes(b"hi")
+    assert kept.put(b"hints") == pointer
+    assert kept.get(pointer) == b"hints"
+
+
+def test_a_local_copy_is_made_once(kept: ArtifactStore, root: Path, tmp_path: Path) -> None:
+    pointer = kept.put(b"hints")
+    first = kept.local(pointer, ".jsonl")
+    files(root)[0].unlink()
+    assert kept.local(pointer, ".jsonl") == first
+    assert files(tmp_path / "scratch") == [first]
+    kept.clear_scratch()
+    kept.clear_scratch()
+    assert not first.exists()
+
+
+def test_a_file_half_written_is_never_seen_and_leaves_nothing(
+    kept: ArtifactStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(self: Any, path: str, value: bytes, **kwargs: Any) -> None:
+        Path(path).write_bytes(value[:2])
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.pipe_file", half)
+    with pytest.raises(Transient, match="cannot be written: no space left on device"):
+        kept.put(b"hints")
+    assert files(root) == []
+
+
+def test_many_writers_of_the_same_bytes_make_one_whole_file(kept: ArtifactStore, root: Path) -> None:
+    data = b"x" * 500_000
+    writers = [threading.Thread(target=kept.put, args=(data,)) for _ in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [path.stat().st_size for path in files(root)] == [len(data)]
