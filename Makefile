@@ -22,7 +22,7 @@ demo: .venv/installed  ## a small sweep from data set to scored hints, everythin
 	@$(BIN)/hintrelay demo
 
 test: .venv/installed  ## the whole test suite
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 unit: .venv/installed  ## the quick tests
 	$(BIN)/python -m pytest -n $(WORKERS) tests/unit

@@ -16,7 +16,7 @@ from common.spec import JobSpec
 from common.states import JobState
 from common.store import NewJob, Store, Stored
 
-SENT_AT_ONCE = 1000  #: jobs of one submit whose chains are sent right away; the tick feeds the rest
+SENT_AT_ONCE = 200  #: jobs of one submit whose chains are sent right away; the tick feeds the rest
 FED_BY_TICK_MS = 0  #: such jobs are due at once
 
 
@@ -91,7 +91,7 @@ class Commands:
             state, paid = JobState(more[0]), more[1] == "1"
             nothing_there = not paid and state in {JobState.ACCEPTED, JobState.PREPARED, JobState.UPLOADED}
             error = {"stage": str(state), "code": "cancelled", "message": "cancelled", "attempts": 0}
-            if not (nothing_there and self._store.move(job_id, state, JobState.CANCELLED, {"error": error})):
+            if not (nothing_there and self._store.move(job_id, state, JobState.CANCELLED, {"error": error}, data=error)):
                 self._nudge([(job_id, [CANCEL])])
         return self._store.get(job_id)
 

@@ -19,7 +19,6 @@ Client: TypeAlias = Any
 
 SOCKET_TIMEOUT_S = 5.0  #: an answer that takes longer comes from a frozen server or a dead connection
 CONNECT_TIMEOUT_S = 3.0
-HEALTH_CHECK_S = 10  #: an idle connection is pinged before it is used again
 
 
 def connect(url: str) -> Client:
@@ -30,9 +29,9 @@ def connect(url: str) -> Client:
     return redis.Redis.from_url(
         url,
         decode_responses=True,
-        encoding_errors="backslashreplace",  # a lone surrogate in a platform's words must not stop a job
         socket_timeout=SOCKET_TIMEOUT_S,
-        health_check_interval=HEALTH_CHECK_S,
+        protocol=2,  # with no HELLO and no library name a connection costs no round trip of its own
+        driver_info=None,
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 1),
         **options,
     )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from common.errors import UnknownVersion
+from common.printable import storable
 from common.spec import JobSpec
 from common.states import FINISHED, JobState
 
@@ -144,9 +145,9 @@ def iso(ms: int) -> str:
 
 
 def encode(facts: Mapping[str, Any]) -> list[str]:
-    """Facts as field, value pairs of a record. None clears a field."""
+    """Facts as field, value pairs of a record. None clears a field; a lone surrogate is escaped."""
     pairs: list[str] = []
     for name, value in facts.items():
         text = "" if value is None else json.dumps(value) if name in JSON_FIELDS else str(value)
-        pairs += [name, text]
+        pairs += [name, storable(text)]
     return pairs

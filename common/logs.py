@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 import structlog
 
+from common.printable import printable
 from common.settings import Settings
 
 HIDDEN = "***"
@@ -56,6 +57,7 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    logging.captureWarnings(True)
     root.setLevel(settings.log_level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
@@ -97,16 +99,6 @@ class _Hide:
         if len(text) > limit:
             text = f"{text[:limit]}… ({len(text)} characters)"
         return printable(text, keep_lines)
-
-
-def printable(text: str, keep_lines: bool = False) -> str:
-    """`text` with control characters, lone surrogates and the like escaped."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() or (keep_lines and char == "\n") else char.encode("unicode_escape").decode()
-        for char in text
-    )
 
 
 def _drop_redundant(logger: Any, method: str, event: Event) -> Event:

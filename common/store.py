@@ -14,6 +14,7 @@ from common.connection import Client, reaching
 from common.errors import Conflict, NotFound
 from common.job import LISTED, Job, Lease, encode
 from common.keys import Keys
+from common.printable import storable
 from common.scripts import Scripts
 from common.states import JobState, event_of
 
@@ -174,7 +175,17 @@ class Store:
         data: Mapping[str, Any] | None = None,
     ) -> bool:
         """Give a job back: `how` is snooze, retry (spends an attempt) or release. False when the lease was lost."""
-        args = [self._now(), lease.job_id, lease.token, how, delay_ms, sentence, self._kept, event, self.actor]
+        args = [
+            self._now(),
+            lease.job_id,
+            lease.token,
+            how,
+            delay_ms,
+            storable(sentence),
+            self._kept,
+            event,
+            self.actor,
+        ]
         keys = [Keys.job(lease.job_id), Keys.due, Keys.events]
         return self._call(self._scripts.defer, keys, [*args, _json(data), *encode(facts or {})])
 

@@ -53,8 +53,7 @@ def _resting(job: Job) -> str:
     if job.state is JobState.TRAINING:
         return f"waits for the platform's run {job.run_id} ({_run(job)}) {since}, until {_at(job.deadline)}"
     if needs_a_person(job):
-        model = job.facts.get("output_name") or "the model"
-        return f"waits for a deployment name {since}: deploy {model}, then {command_for(job)}"
+        return f"waits for a deployment name {since}: {command_for(job)}"
     if job.state is JobState.TRAINED:
         return f"waits for the next tick to take up the name {job.deployment}"
     step = STAGES[job.state]

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from common.commands import Commands, Wanted
-from common.dataset import instances, is_name, is_url, parse, refuse_pickle, select
+from common.dataset import is_name, is_url, parse, refuse_pickle, select
 from common.errors import InvalidSpec
 from common.eventlog import EventLog
 from common.events import Event
 from common.job import Job, Pointer
 from common.settings import Settings
-from common.spec import JobSpec
+from common.spec import DatasetSpec, JobSpec
 from common.states import FINISHED, JobState
 from common.store import Store
 
@@ -63,15 +63,16 @@ class Producer:
 
     def check(self, specs: Sequence[JobSpec]) -> builtins.list[tuple[JobSpec, Path | None]]:
         """Each spec with the local file of its data set, if it has one, checked. Raises InvalidSpec."""
-        seen: dict[str, dict[str, Any]] = {}
-        checked = []
+        parsed: dict[Path, dict[str, Any]] = {}
+        selected: set[DatasetSpec] = set()
+        checked: builtins.list[tuple[JobSpec, Path | None]] = []
         for spec in specs:
             path = local_file(spec.dataset.source)
-            if path is not None:
-                if str(path) not in seen:
-                    seen[str(path)] = parse(_read(path, spec.dataset.source), spec.dataset.source)
-                instances(seen[str(path)], "train", spec.dataset.train, spec.dataset.source)
-                select(seen[str(path)], spec.dataset)
+            if path is not None and spec.dataset not in selected:
+                if path not in parsed:
+                    parsed[path] = parse(_read(path, spec.dataset.source), spec.dataset.source)
+                select(parsed[path], spec.dataset)
+                selected.add(spec.dataset)
             checked.append((spec, path))
         return checked
 

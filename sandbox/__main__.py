@@ -14,12 +14,8 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.command(name="sandbox")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=8790, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
-@click.option(
-    "--speed", default=1.0, show_default=True, type=SECONDS, help="Training and validation go faster."
-)
-@click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), help="Folder; else all is in memory."
-)
+@click.option("--speed", default=1.0, show_default=True, type=SECONDS, help="Training and validation go faster.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder; else all is in memory.")
 @click.option("--train-seconds", default=6.0, show_default=True, type=SECONDS, help="Creation to completion.")
 @click.option("--validate-seconds", default=0.5, show_default=True, type=click.FloatRange(min=0))
 @click.option("--api-key", help="The only key that is let in; else any is.")

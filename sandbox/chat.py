@@ -43,9 +43,7 @@ def _tuned(parts: Sandbox, run: Run, request: HintRequest) -> list[str]:
     return tuned_hints(request, seed) if known is None else known_hints(request, known, seed)
 
 
-def _completion(
-    asked: dict[str, Any], prompt: str, reply: str | None, now: float, number: int
-) -> dict[str, Any]:
+def _completion(asked: dict[str, Any], prompt: str, reply: str | None, now: float, number: int) -> dict[str, Any]:
     sent, said = tokens_in(len(prompt)), tokens_in(len(reply or ""))
     mark = sha256(f"{number} {now} {prompt}".encode()).hexdigest()[:24]
     return {

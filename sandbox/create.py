@@ -57,9 +57,7 @@ def trainable(name: Any, runs: Runs) -> BaseModel:
     parent = runs.by_output(str(name))
     model = MODELS.get(str(name) if parent is None else parent.request["model"])
     if model is None or not model.trainable:
-        raise PlatformError(
-            400, f"Model {name!r} is not available for fine-tuning", "model_not_available", "model"
-        )
+        raise PlatformError(400, f"Model {name!r} is not available for fine-tuning", "model_not_available", "model")
     return model
 
 
@@ -68,9 +66,7 @@ def ready_file(file_id: Any, files: Files, now: float, param: str = "training_fi
     try:
         file = files.get(str(file_id or ""))
     except PlatformError as exc:
-        raise PlatformError(
-            400, f"{param}: file {file_id!r} does not exist", "file_not_found", param
-        ) from exc
+        raise PlatformError(400, f"{param}: file {file_id!r} does not exist", "file_not_found", param) from exc
     status = file.status(now)
     if status == "INVALID_FORMAT":
         why = (file.report or {}).get("error")

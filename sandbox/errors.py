@@ -31,9 +31,7 @@ class PlatformError(Exception):
         self.param = param
 
 
-def error_body(
-    status: int, message: str, code: str | None = None, param: str | None = None
-) -> dict[str, Any]:
+def error_body(status: int, message: str, code: str | None = None, param: str | None = None) -> dict[str, Any]:
     """`{"error": {message, type, param, code}}`, type and code by status unless given."""
     kind, usual_code = KINDS.get(status, SERVER_KIND)
     return {"error": {"message": message, "type": kind, "param": param, "code": code or usual_code}}
@@ -42,9 +40,7 @@ def error_body(
 def answer(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer in JSON."""
     body = orjson.dumps(data)
-    return web.Response(
-        body=body, status=status, headers=headers, content_type="application/json", charset="utf-8"
-    )
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json", charset="utf-8")
 
 
 def error_answer(error: PlatformError) -> web.Response:

@@ -111,9 +111,7 @@ class Files:
         """Take the bytes of a file, which must be those announced."""
         file, checksum = self.get(file_id), hashlib.sha256(body).hexdigest()
         if file.checksum and checksum != file.checksum:
-            raise PlatformError(
-                400, "the bytes do not have the checksum that was announced", param="checksum"
-            )
+            raise PlatformError(400, "the bytes do not have the checksum that was announced", param="checksum")
         self._state.put_content(file_id, body)
         self._keep(replace(file, checksum=checksum, size=len(body), has_bytes=True))
 

@@ -48,9 +48,7 @@ class Step:
     at: float
 
 
-def timeline(
-    plan: str, created_at: float, seconds: float, cancel_at: float | None = None
-) -> tuple[Step, ...]:
+def timeline(plan: str, created_at: float, seconds: float, cancel_at: float | None = None) -> tuple[Step, ...]:
     """All the statuses of a run's life, in order, with the time each begins."""
     steps = [Step(status, created_at + share * seconds) for status, share in PLANS[plan]]
     if cancel_at is None:

@@ -98,9 +98,7 @@ def price_usd(model: BaseModel, tokens: int, epochs: int) -> float:
     return round(model.usd_per_million * tokens * epochs / 1_000_000, 6)
 
 
-def estimated(
-    model: BaseModel, train_tokens: int, eval_tokens: int, epochs: int, evals: int
-) -> dict[str, Any]:
+def estimated(model: BaseModel, train_tokens: int, eval_tokens: int, epochs: int, evals: int) -> dict[str, Any]:
     """An available estimate, as `POST fine-tunes/estimate-price` gives it."""
     trained, evaluated = train_tokens * epochs, eval_tokens * evals
     price = price_usd(model, trained + evaluated, 1)

@@ -40,9 +40,7 @@ def last_user_text(messages: Any) -> str:
     """The text of the last user message, plain or in parts."""
     if not isinstance(messages, list):
         return ""
-    texts = [
-        item.get("content") for item in messages if isinstance(item, dict) and item.get("role") == "user"
-    ]
+    texts = [item.get("content") for item in messages if isinstance(item, dict) and item.get("role") == "user"]
     last = texts[-1] if texts else ""
     if isinstance(last, list):
         last = "\n".join(str(part.get("text", "")) for part in last if isinstance(part, dict))

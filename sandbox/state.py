@@ -32,8 +32,7 @@ class State:
     def put(self, kind: str, row_id: str, doc: Any) -> None:
         """Write a row (a dataclass or a dict), keeping its place when it is there already."""
         self._db.execute(
-            "INSERT INTO rows (kind, id, doc) VALUES (?, ?, ?) "
-            "ON CONFLICT (kind, id) DO UPDATE SET doc = excluded.doc",
+            "INSERT INTO rows (kind, id, doc) VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET doc = excluded.doc",
             (kind, row_id, orjson.dumps(doc)),
         )
 

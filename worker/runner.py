@@ -148,7 +148,7 @@ class Runner:
             job.id,
             job.state,
             outcome.to,
-            outcome.facts,
+            {**outcome.facts, "stage": step.name} if step is not None and goes_on else outcome.facts,
             lease=lease,
             keep_ms=self._lease_ms if goes_on else None,
             look_ms=0 if self._stop else look_ms,

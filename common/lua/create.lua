@@ -14,14 +14,15 @@ if key ~= '' then
   end
 end
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken', id} end
-local record = {'id', id, 'v', '1', 'key', key, 'digest', ARGV[4], 'state', 'accepted', 'since', now, 'created', now,
+local order = string.format('%.3f', now + (redis.call('ZCARD', KEYS[3]) % 1000) / 1000)  -- jobs of one ms in their order
+local record = {'id', id, 'v', '1', 'key', key, 'digest', ARGV[4], 'state', 'accepted', 'since', now, 'created', order,
   'updated', now, 'attempt', 1, 'crashes', 0, 'lease', '', 'lease_until', 0, 'not_before', 0, 'wish', '',
   'rev', 1, 'deadline', now + tonumber(ARGV[5])}
 for i = 9, #ARGV do record[#record + 1] = ARGV[i] end
 redis.call('HSET', KEYS[1], unpack(record))
 redis.call('ZADD', KEYS[2], now + tonumber(ARGV[6]), id)
-redis.call('ZADD', KEYS[3], now, id)
-redis.call('ZADD', KEYS[4], now, id)
+redis.call('ZADD', KEYS[3], order, id)
+redis.call('ZADD', KEYS[4], order, id)
 if key ~= '' then redis.call('HSET', KEYS[5], key, id .. ' ' .. ARGV[4]) end
 redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[7], '*', 'job', id, 'type', 'job_accepted', 'from', '', 'to', 'accepted',
   'actor', ARGV[8], 'at', now, 'data', '{}')

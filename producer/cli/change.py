@@ -9,7 +9,7 @@ import click
 
 from common.errors import Conflict, HintrelayError
 from common.job import Job
-from common.logs import printable
+from common.printable import printable
 from common.states import JobState
 from common.view import job_json
 from producer.cli import rail

@@ -11,7 +11,7 @@ from common.connection import reaching
 from common.dead import KEPT_BYTES, Letter
 from common.errors import Conflict
 from common.keys import QUEUE_INBOX
-from common.logs import printable
+from common.printable import printable
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import emit, emit_all, output_option, print_facts, print_table, say
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from common.errors import ConfigurationError, Exit
-from common.logs import printable
+from common.printable import printable
 from producer.cli.checks import Finding, machine, platform, store
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import emit_all, leave, output_option, print_table, say

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from common.events import Event
-from common.logs import printable
+from common.printable import printable
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import emit, emit_all, output_option, print_table, say
 from producer.cli.words import word

@@ -41,7 +41,7 @@ def report(exc: Exception, output: str) -> int:
 
 def complain(error: dict[str, Any]) -> None:
     """One line of words on stderr, and one with the hint."""
-    from common.logs import printable
+    from common.printable import printable
 
     click.echo(f"hintrelay: {printable(error['message'], keep_lines=True)}", err=True)
     if error["hint"]:

@@ -10,7 +10,7 @@ import click
 
 from common.durations import spoken
 from common.job import Job, iso
-from common.logs import printable
+from common.printable import printable
 from common.states import JobState
 from common.view import job_json
 from common.waiting import command_for, needs_a_person, waiting

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from common.errors import Exit
 from common.job import Job
-from common.logs import printable
+from common.printable import printable
 from common.states import JobState
 from common.view import job_json
 from producer.cli import rail

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from common.dataset import parse, select
-from common.logs import printable
+from common.printable import printable
 from common.spec import DatasetSpec, JobSpec
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import emit_all, output_option, print_table, say

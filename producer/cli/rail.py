@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from common.job import Job
-from common.logs import printable
+from common.printable import printable
 from common.states import JobState
 from common.waiting import command_for, needs_a_person, waiting
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.job import LISTED, Job
-from common.logs import printable
+from common.printable import printable
 from common.spec import JobSpec
 from common.view import job_json
 from producer.cli import rail

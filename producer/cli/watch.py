@@ -10,7 +10,7 @@ import click
 from common.errors import Exit
 from common.events import Event
 from common.job import Job
-from common.logs import printable
+from common.printable import printable
 from common.states import FINISHED, JobState
 from producer.cli import rail
 from producer.cli.context import Tools, pass_tools

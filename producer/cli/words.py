@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from common.logs import printable
+from common.printable import printable
 
 
 def word(value: Any) -> str:

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import Any
 
 from common.connection import connect, reaching
 from common.errors import HintrelayError, Unreachable
 from common.keys import QUEUE_HINTS, QUEUE_INBOX, QUEUE_PLATFORM, Keys
 from common.settings import Settings, without_password
+from common.store import Store
 from producer.cli.checks.finding import Finding, Status
 
 OLDEST = (7, 0)
 SKEW_S = 2.0  #: more than this between Redis's clock and ours confuses the times that are shown
-ALIVE_MS = 60_000  #: a reader of the inbox that was silent for longer is gone
-PING_S = 1.0
+ALIVE_MS = 60_000  #: who was silent for longer is gone
 
 
 def findings(settings: Settings) -> list[Finding]:
     """Redis first; what needs it is left out where it is away."""
     try:
-        info, skew_s, readers = _ask(settings)
+        info, skew_s, alive = _ask(settings)
     except HintrelayError as exc:
         return [_away("redis", exc)]
     found = [_version(settings, info), _eviction(info), _durability(info), _clock(skew_s)]
     try:
-        queues = _queues(settings)
+        queues, readers = _queues(settings)
     except HintrelayError as exc:
         return [*found, _away("broker", exc)]
     shown = ", ".join(f"{name.rpartition('.')[2]} {length}" for name, length in queues.items())
     found.append(Finding("broker", "ok", f"{without_password(settings.broker)}; waiting messages: {shown}"))
-    return [*found, _workers(settings), _readers(readers, queues[QUEUE_INBOX])]
+    return [*found, _workers(alive), _readers(readers, queues[QUEUE_INBOX])]
 
 
 def _away(check: str, exc: HintrelayError) -> Finding:
@@ -38,17 +39,17 @@ def _away(check: str, exc: HintrelayError) -> Finding:
     return Finding(check, status, exc.message, exc.hint or "check the URL and its password")
 
 
-def _ask(settings: Settings) -> tuple[dict[str, Any], float, int]:
-    """(INFO, how far our clock is ahead, readers of the inbox that live)."""
+def _ask(settings: Settings) -> tuple[dict[str, Any], float, dict[str, int]]:
+    """(INFO, how far our clock is ahead, worker processes that live)."""
     client = connect(settings.redis_url)
     with reaching(settings.redis_url):
         info: dict[str, Any] = client.info()
         seconds, micros = client.time()
         now = seconds + micros / 1e6
         skew_s = time.time() - now
-        readers = client.zcount(Keys.readers, now * 1000 - ALIVE_MS, "+inf")
+    alive = Store(client, url=settings.redis_url).alive()
     client.close()
-    return info, skew_s, int(readers)
+    return info, skew_s, {name: seen for name, seen in alive.items() if seen > now * 1000 - ALIVE_MS}
 
 
 def _version(settings: Settings, info: dict[str, Any]) -> Finding:
@@ -82,27 +83,26 @@ def _clock(skew_s: float) -> Finding:
     return Finding("clock", "warn", f"{abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} Redis's", mend)
 
 
-def _queues(settings: Settings) -> dict[str, int]:
+def _queues(settings: Settings) -> tuple[dict[str, int], int]:
+    """(messages waiting by queue, readers of the inbox that live), both on the broker."""
     client = connect(settings.broker)
     names = (QUEUE_PLATFORM, QUEUE_HINTS, QUEUE_INBOX)
     with reaching(settings.broker):
         lengths = [int(client.llen(name)) for name in names]
+        readers = int(client.zcount(Keys.readers, time.time() * 1000 - ALIVE_MS, "+inf"))
     client.close()
-    return dict(zip(names, lengths, strict=True))
+    return dict(zip(names, lengths, strict=True)), readers
 
 
-def _workers(settings: Settings) -> Finding:
-    from common.broker import make_celery
-
+def _workers(alive: dict[str, int]) -> Finding:
+    """Signs of life from the last minute, by queue."""
     mend = "hintrelay up, or hintrelay worker on another machine"
-    try:
-        answers = make_celery(settings).control.ping(timeout=PING_S)
-    except Exception as exc:  # kombu raises what its transport raises
-        return Finding("workers", "warn", f"could not be asked: {exc}"[:200], mend)
-    names = sorted(name for answer in answers or [] for name in answer)
-    if not names:
-        return Finding("workers", "warn", f"none answered within {PING_S:g} s", mend)
-    return Finding("workers", "ok", ", ".join(names))
+    queues = Counter(name.partition(" ")[0] for name in alive)
+    missing = sorted({"platform", "hints"} - set(queues))
+    shown = ", ".join(f"{count} on {queue}" for queue, count in sorted(queues.items()))
+    if missing:
+        return Finding("workers", "warn", f"nobody serves {' or '.join(missing)}{'; ' + shown if shown else ''}", mend)
+    return Finding("workers", "ok", shown)
 
 
 def _readers(alive: int, waiting: int) -> Finding:

@@ -10,7 +10,7 @@ import yaml
 
 from common.events import Event
 from common.job import Job
-from common.logs import printable
+from common.printable import printable
 from producer.cli.context import Tools
 from producer.cli.events import facts
 from producer.cli.results import read_results, write_whole

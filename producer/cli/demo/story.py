@@ -15,7 +15,7 @@ from common.errors import Permanent
 from common.events import Event
 from common.job import Job
 from common.keys import QUEUE_INBOX
-from common.logs import printable
+from common.printable import printable
 from common.states import FINISHED, JobState
 from producer.cli import rail
 from producer.cli.demo.scene import Scene, whole_environment

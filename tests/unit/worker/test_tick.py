@@ -210,7 +210,7 @@ def test_a_job_that_waits_for_a_person_is_not_looked_at_every_tick(relay: Relay)
 
 def test_a_run_that_its_job_adopts_while_the_tick_looks_is_not_taken_for_an_extra_one(relay: Relay) -> None:
     """Found by chaos: the map of runs was read before the move to training, the record after it."""
-    job_id, run_id = in_training(relay)
+    _, run_id = in_training(relay)
     relay.redis.hdel(Keys.runs, run_id)
     relay.round()
     assert relay.platform.run_by_id[run_id].status is RunStatus.ACTIVE
