@@ -25,6 +25,7 @@ def stream() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     yield io.StringIO()
+    logging.captureWarnings(False)
     root.handlers[:] = before
     root.setLevel(level)
     structlog.reset_defaults()
