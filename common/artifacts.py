@@ -6,13 +6,13 @@ import contextlib
 import hashlib
 import os
 import secrets
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import fsspec
 
-from common.errors import Transient
+from common.errors import ArtifactLost, Transient
 from common.job import Pointer
 
 CHUNK = 1 << 20  #: bytes read at a time
@@ -38,28 +38,25 @@ class ArtifactStore:
         return pointer
 
     def get(self, pointer: Pointer) -> bytes:
-        """The bytes, checked against their hash. Raises Transient when they are absent or damaged."""
-        try:
+        """The bytes, checked against their hash. Raises ArtifactLost, Transient."""
+        with self._reading(pointer):
             data: bytes = self._fs.cat_file(self._path(pointer))
-        except OSError as exc:
-            raise Transient(f"artifact {pointer.sha256[:12]} cannot be read: {exc}") from exc
         if hashlib.sha256(data).hexdigest() != pointer.sha256:
-            raise Transient(f"artifact {pointer.sha256[:12]} is damaged: its content has another hash")
+            raise self._damaged(pointer)
         return data
 
     def local(self, pointer: Pointer, suffix: str) -> Path:
-        """A local copy named by its hash, as uploads need; made and checked once. Raises Transient as `get` does."""
+        """A local copy named by its hash, as uploads need; made and checked once. Raises as `get` does."""
         path = self._scratch / f"hintrelay-{pointer.sha256[:32]}{suffix}"
         if not (path.exists() and path.stat().st_size == pointer.size):
             self._scratch.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(f".{secrets.token_hex(4)}.part")
             try:
-                self._fs.get_file(self._path(pointer), str(partial))
-                if _measure(partial) != pointer:
-                    raise Transient(f"artifact {pointer.sha256[:12]} is damaged: its content has another hash")
-                os.replace(partial, path)
-            except OSError as exc:
-                raise Transient(f"artifact {pointer.sha256[:12]} cannot be read: {exc}") from exc
+                with self._reading(pointer):
+                    self._fs.get_file(self._path(pointer), str(partial))
+                    if _measure(partial) != pointer:
+                        raise self._damaged(pointer)
+                    os.replace(partial, path)
             finally:
                 partial.unlink(missing_ok=True)
         return path
@@ -68,8 +65,23 @@ class ArtifactStore:
         """Where the bytes are, as people may open them."""
         return str(self._path(pointer))
 
-    def clear_scratch(self) -> None:
-        shutil.rmtree(self._scratch, ignore_errors=True)
+    @contextlib.contextmanager
+    def _reading(self, pointer: Pointer) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as exc:
+            raise ArtifactLost(
+                f"artifact {pointer.sha256[:12]} is not in {self._root}: was it deleted, or do the machines not share "
+                "one HINTRELAY_ARTIFACTS?"
+            ) from exc
+        except OSError as exc:
+            raise Transient(f"artifact {pointer.sha256[:12]} cannot be read: {exc}") from exc
+
+    def _damaged(self, pointer: Pointer) -> ArtifactLost:
+        """Set the file aside, so that the same content can be stored again."""
+        with contextlib.suppress(OSError):
+            self._fs.mv(self._path(pointer), self._path(pointer) + ".damaged")
+        return ArtifactLost(f"artifact {pointer.sha256[:12]} is damaged: its content has another hash; it is set aside")
 
     def _path(self, pointer: Pointer) -> str:
         return f"{self._root}/{pointer.sha256[:2]}/{pointer.sha256}"

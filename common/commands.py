@@ -90,8 +90,9 @@ class Commands:
         if word == "wished":
             state, paid = JobState(more[0]), more[1] == "1"
             nothing_there = not paid and state in {JobState.ACCEPTED, JobState.PREPARED, JobState.UPLOADED}
-            error = {"stage": str(state), "code": "cancelled", "message": "cancelled", "attempts": 0}
-            if not (nothing_there and self._store.move(job_id, state, JobState.CANCELLED, {"error": error}, data=error)):
+            error = {"stage": CANCEL.name, "code": "cancelled", "message": "cancelled", "attempts": 0}
+            facts = {"error": error}
+            if not (nothing_there and self._store.move(job_id, state, JobState.CANCELLED, facts, data=error)):
                 self._nudge([(job_id, [CANCEL])])
         return self._store.get(job_id)
 

@@ -56,6 +56,12 @@ class Permanent(HintrelayError):
     code = "permanent"
 
 
+class ArtifactLost(Permanent):
+    """A stored file is gone or damaged: the job has to make it again."""
+
+    code = "artifact_lost"
+
+
 class StaleMove(HintrelayError):
     """The lease is somebody else's by now: drop the work quietly."""
 

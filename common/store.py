@@ -1,24 +1,24 @@
-"""The job store: one Python method for each script, and the reads. The record is the truth."""
+"""The job store: one Python method for each script. The record is the truth."""
 
 from __future__ import annotations
 
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from common.connection import Client, reaching
-from common.errors import Conflict, NotFound
-from common.job import LISTED, Job, Lease, encode
+from common.errors import Conflict
+from common.job import Job, Lease, encode
 from common.keys import Keys
 from common.printable import storable
+from common.records import Clock, Records
 from common.scripts import Scripts
 from common.states import JobState, event_of
 
-Clock = Callable[[], int]  #: ms since 1970; tests pass their own, else Redis's clock counts
 BATCH = 200  #: script calls in one round trip
 SILENT_MS = 60_000  #: a worker process that gave no sign of life for so long is gone
 ALONE_MS = 60_000  #: an upload of a training file takes seconds; a crashed one is taken over after this
@@ -51,7 +51,7 @@ class Refusal:
     detail: str = ""
 
 
-class Store:
+class Store(Records):
     """Jobs in Redis. `url` only names it in errors; `actor` stands in the events."""
 
     def __init__(
@@ -64,15 +64,11 @@ class Store:
         nudge_ms: int = FIRST_LOOK_MS,
         clock: Clock | None = None,
     ) -> None:
-        self.client = client
+        super().__init__(client, url=url, clock=clock)
         self.nudge_ms = nudge_ms  #: a message that was sent and led to nothing for so long counts as lost
-        self.url = url
         self.actor = actor
         self._kept = str(events_kept)
-        self._clock = clock
         self._scripts = Scripts(client)
-
-    # ---- writing -------------------------------------------------------------------------------------------------
 
     def create(self, jobs: Sequence[NewJob], *, first_look_ms: int | None = None) -> list[Stored]:
         """Store jobs, in batches of one round trip. Raises Conflict when a key already has a job of other content."""
@@ -230,12 +226,9 @@ class Store:
     def tell(self, job_id: str, event: str, data: Mapping[str, Any]) -> None:
         """Add to a job's history what is no move of it."""
         entry = {"job": job_id, "type": event, "from": "", "to": "", "actor": self.actor}
+        entry |= {"at": str(self.now_ms()), "data": _json(data)}
         with reaching(self.url):
-            seconds, micros = self.client.time()
-            at = self._now() or seconds * 1000 + micros // 1000
-            self.client.xadd(
-                Keys.events, {**entry, "at": at, "data": _json(data)}, maxlen=int(self._kept), approximate=True
-            )
+            self.client.xadd(Keys.events, entry, maxlen=int(self._kept), approximate=True)
 
     def take_due(self, limit: int, push_back_ms: int) -> tuple[int, list[str]]:
         """(Redis's clock in ms, ids of the jobs that are due), each pushed back by `push_back_ms`."""
@@ -270,12 +263,6 @@ class Store:
             )
         )
 
-    def alive(self) -> dict[str, int]:
-        """Worker processes, as '<queue> <host>:<pid>', and the ms since 1970 when each was last seen."""
-        with reaching(self.url):
-            rows = self.client.zrange(Keys.workers, 0, -1, withscores=True)
-        return {name: int(seen) for name, seen in rows}
-
     def remember_file(self, name: str, file_id: str) -> None:
         with reaching(self.url):
             self.client.hset(Keys.files, name, file_id)
@@ -294,92 +281,12 @@ class Store:
         with reaching(self.url):
             self.client.delete(Keys.pieces(job_id))
 
-    # ---- reading -------------------------------------------------------------------------------------------------
-
-    def get(self, job_id: str) -> Job:
-        """Raises NotFound."""
-        with reaching(self.url):
-            record = self.client.hgetall(Keys.job(job_id))
-        if not record:
-            raise NotFound(f"there is no job {job_id}", hint="hintrelay ls shows the jobs")
-        return Job.from_record(record)
-
-    def resolve(self, prefix: str) -> str:
-        """The one job id that begins with `prefix`. Raises NotFound, or Conflict when there are several."""
-        wanted = prefix.strip().lower()
-        with reaching(self.url):
-            if len(wanted) == 8 and self.client.exists(Keys.job(wanted)):
-                return wanted
-            ids = [i for i in self.client.zrange(Keys.jobs, 0, -1) if wanted and i.startswith(wanted)]
-        if not ids:
-            raise NotFound(f"there is no job {prefix}", hint="hintrelay ls shows the jobs")
-        if len(ids) > 1:
-            raise Conflict(f"{prefix} is the beginning of {len(ids)} job ids: {', '.join(sorted(ids)[:5])}")
-        return str(ids[0])
-
-    def ids(self, state: JobState | None = None) -> list[str]:
-        """Job ids, oldest first."""
-        with reaching(self.url):
-            return list(self.client.zrange(Keys.state(state) if state else Keys.jobs, 0, -1))
-
-    def many(self, ids: Iterable[str], fields: Sequence[str] = LISTED) -> list[Job]:
-        """The jobs of `ids` that exist, in their order, in one round trip; without their specs."""
-        with reaching(self.url):
-            pipe = self.client.pipeline(transaction=False)
-            for job_id in ids:
-                pipe.hmget(Keys.job(job_id), fields)
-            rows = pipe.execute()
-        records = ({n: v for n, v in zip(fields, row, strict=True) if v is not None} for row in rows)
-        return [Job.from_record(record) for record in records if "state" in record]
-
-    def count(self) -> dict[JobState, int]:
-        """How many jobs are in each state."""
-        return dict(zip(JobState, self._run(lambda p: [p.zcard(Keys.state(s)) for s in JobState]), strict=True))
-
-    def training(self) -> int:
-        """How many jobs are in training."""
-        with reaching(self.url):
-            return int(self.client.zcard(Keys.state(JobState.TRAINING)))
-
-    def jobs_of_runs(self, run_ids: Sequence[str]) -> list[str | None]:
-        """The job id of each of the platform's runs, None for a run that is not ours."""
-        if not run_ids:
-            return []
-        with reaching(self.url):
-            return list(self.client.hmget(Keys.runs, list(run_ids)))
-
-    def pieces(self, job_id: str) -> dict[str, str]:
-        with reaching(self.url):
-            return dict(self.client.hgetall(Keys.pieces(job_id)))
-
-    def known_file(self, name: str) -> str | None:
-        with reaching(self.url):
-            answer: str | None = self.client.hget(Keys.files, name)
-        return answer
-
-    # ---- inside --------------------------------------------------------------------------------------------------
-
-    def pipeline(self) -> Any:
-        return self.client.pipeline(transaction=False)
-
-    def execute(self, pipe: Any) -> list[Any]:
-        with reaching(self.url):
-            return list(pipe.execute())
-
-    def _run(self, fill: Callable[[Any], object]) -> list[Any]:
-        pipe = self.pipeline()
-        fill(pipe)
-        return self.execute(pipe)
-
     def _call(self, script: Any, keys: list[str], args: list[Any], pipe: Any = None) -> bool:
         if pipe is not None:
             script(client=pipe, keys=keys, args=args)
             return True
         with reaching(self.url):
             return bool(script(keys=keys, args=args))
-
-    def _now(self) -> int | str:
-        return self._clock() if self._clock else ""
 
 
 def _json(data: Mapping[str, Any] | None) -> str:

@@ -55,7 +55,6 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
         artifacts=ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch"),
         datasets=DatasetFiles(settings.data_roots),
         doubt_s=settings.doubt_seconds,
-        clock=time.time,
         sleep=time.sleep,
         **_hint_ports(settings, key) if hints else {"hint_model": _Elsewhere(), "scorer": _Elsewhere()},
     )
@@ -100,7 +99,6 @@ def build(settings: Settings, queues: Sequence[str], stop: StopFlag, ports: Port
         stop,
         queues=frozenset(QUEUES[name] for name in queues),
         lease_s=settings.lease_seconds,
-        look_s=settings.look_seconds,
     )
     tick = None
     if "platform" in queues:

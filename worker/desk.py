@@ -53,6 +53,9 @@ class JobDesk:
             self._written = now
             self.note(done=done, total=total)
 
+    def now_s(self) -> float:
+        return self._store.now_ms() / 1000
+
     def check(self) -> None:
         if self._held.lost:
             raise StaleMove

@@ -153,6 +153,9 @@ class Desk(Protocol):
     def progress(self, done: int, total: int) -> None:
         """How far the stage is; written now and then."""
 
+    def now_s(self) -> float:
+        """Redis's clock, in s since 1970: the one that all workers share."""
+
     def check(self) -> None:
         """Raise when the work is to end: lease lost, somebody wishes it cancelled, or the worker stops."""
 
@@ -176,5 +179,4 @@ class Ports:
     hint_model: HintModel
     scorer: Scorer
     doubt_s: float = 45.0  #: a run whose creation was not confirmed may appear in the list this late
-    clock: Callable[[], float] = lambda: 0.0  #: s since 1970, for ages only
     sleep: Callable[[float], None] = lambda seconds: None

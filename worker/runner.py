@@ -9,7 +9,7 @@ from enum import Enum
 import structlog
 
 from common.backoff import full_jitter
-from common.errors import HintrelayError, Permanent, StaleMove, Transient, Unreachable
+from common.errors import ArtifactLost, HintrelayError, Permanent, StaleMove, Transient, Unreachable
 from common.job import Job, Lease
 from common.outcomes import Advance, Outcome, Reject, Snooze
 from common.pipeline import CANCEL, STAGES, starts_from
@@ -54,7 +54,6 @@ class Runner:
         *,
         queues: frozenset[str],
         lease_s: float,
-        look_s: float,
     ) -> None:
         self._store = store
         self._keeper = keeper
@@ -63,7 +62,6 @@ class Runner:
         self._stop = stop
         self._queues = queues
         self._lease_ms = int(lease_s * 1000)
-        self._look_ms = int(look_s * 1000)
 
     def run(self, job_id: str, stage: str) -> Ran:
         """One message's work. Never raises: what cannot be settled, the lease and `due` bring back."""
@@ -135,7 +133,9 @@ class Runner:
                 log.info("job_given_back")
                 self._must(self._store.defer(lease, "release", 0, "its worker stopped"))
             case Permanent():
-                return self._reject(Reject(outcome.message, outcome.code), lease, job, name)
+                # a lost file is made again from the data set; what was paid is found, not paid again
+                resume = JobState.ACCEPTED if isinstance(outcome, ArtifactLost) else None
+                return self._reject(Reject(outcome.message, outcome.code, resume=resume), lease, job, name)
             case HintrelayError():
                 return self._failed_attempt(outcome, lease, job, name)
         return None
@@ -143,7 +143,6 @@ class Runner:
     def _advance(self, outcome: Advance, lease: Lease, job: Job) -> JobState:
         step = STAGES.get(outcome.to)
         goes_on = step is not None and step.queue in self._queues and not self._stop
-        look_ms = self._look_ms if outcome.to is JobState.TRAINING else self._store.nudge_ms
         moved = self._store.move(
             job.id,
             job.state,
@@ -151,7 +150,7 @@ class Runner:
             {**outcome.facts, "stage": step.name} if step is not None and goes_on else outcome.facts,
             lease=lease,
             keep_ms=self._lease_ms if goes_on else None,
-            look_ms=0 if self._stop else look_ms,
+            look_ms=0 if self._stop else self._store.nudge_ms,
             data={name: outcome.facts[name] for name in _TOLD if outcome.facts.get(name) is not None},
         )
         self._must(moved)

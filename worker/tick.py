@@ -53,17 +53,17 @@ class Tick:
         try:
             if not self._store.take_tick(self._period_s):
                 return False
-            listed = self._runs.poll()
+            answered = self._runs.poll()
             for _ in range(MOST_BATCHES):
                 now, ids = self._store.take_due(TAKEN, self._store.nudge_ms)
-                self._look(self._store.many(ids), now, listed)
+                self._look(self._store.many(ids), now, answered)
                 if len(ids) < TAKEN:
                     break
             return True
         finally:
             self._busy.release()
 
-    def _look(self, jobs: Sequence[Job], now: int, listed: frozenset[str] | None) -> None:
+    def _look(self, jobs: Sequence[Job], now: int, answered: bool) -> None:
         later: list[tuple[Job, int]] = []
         nudges: list[tuple[str, Sequence[Step]]] = []
         for job in jobs:
@@ -78,18 +78,18 @@ class Tick:
             elif job.state in STAGES:
                 nudges.append((job.id, rest(job.state)))
             elif job.state is JobState.TRAINING:
-                later += self._training(job, now, listed)
+                later += self._training(job, now, answered)
             else:
                 nudges += self._deployed(job)
                 later += [] if job.deployment else [(job, now + FAR_LOOK_MS)]
         self._store.postpone(later)
         self._send(nudges)
 
-    def _training(self, job: Job, now: int, listed: frozenset[str] | None) -> list[tuple[Job, int]]:
-        """A run that the list has was looked at with it; one that is missing there is asked for by its id."""
-        if listed is None:  # the platform did not answer: the next tick asks again
+    def _training(self, job: Job, now: int, answered: bool) -> list[tuple[Job, int]]:
+        """Changes came with the list; now and then each job is looked at for itself."""
+        if not answered:  # the next tick asks again
             return [(job, now + int(self._period_s * 1000))]
-        if job.run_id not in listed and self._runs.ask(job, now):
+        if self._runs.look(job, now):
             return []
         spread = random.uniform(0.9, 1.1)  # noqa: S311  # spreads looks over ticks
         return [(job, now + int(self._look_ms * spread))]

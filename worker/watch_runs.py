@@ -31,23 +31,24 @@ class RunWatch:
         self._store = store
         self._platform = platform
         self._seen: dict[str, tuple[object, ...]] = {}
+        self._listed: dict[str, Run] = {}
         self._awake_until = self._asked = 0.0
 
-    def poll(self) -> frozenset[str] | None:
-        """One list call for all jobs in training; the ids it had, or None when the platform did not answer."""
+    def poll(self) -> bool:
+        """One list call for all jobs in training; False when the platform did not answer."""
         if not self._worth_asking():
-            return frozenset()
+            return True
         try:
             runs = self._platform.runs()
         except HintrelayError as exc:
             log.warning("runs_not_listed", reason=exc.message)
-            return None
+            return False
         changed = [run for run in runs if self._seen.get(run.id) != _print(run)]
         if changed:
             self._apply(changed)
-        listed = frozenset(run.id for run in runs)
-        self._seen = {run_id: seen for run_id, seen in self._seen.items() if run_id in listed}
-        return listed
+        self._listed = {run.id: run for run in runs}
+        self._seen = {run_id: seen for run_id, seen in self._seen.items() if run_id in self._listed}
+        return True
 
     def _worth_asking(self) -> bool:
         """While jobs train, and now and then for a while after: a run whose creation was in doubt may show late."""
@@ -59,9 +60,15 @@ class RunWatch:
         self._asked = now
         return True
 
-    def ask(self, job: Job, now: int) -> bool:
-        """Ask for one run by its id; whether the job was moved on."""
+    def look(self, job: Job, now: int) -> bool:
+        """Look at one job's run once more, with a question where the list lacks it; whether the job was moved on.
+
+        A change can have been seen before the job trained by that run: `retry` takes a finished run up again.
+        """
         assert job.run_id is not None, "a job in training has a run"
+        if job.run_id in self._listed:
+            run = self._listed[job.run_id]
+            return run.status is not RunStatus.ACTIVE and self._one(job, run)
         try:
             run = self._platform.run(job.run_id)
         except Absent:

@@ -83,6 +83,7 @@ class FakeDesk:
     files: dict[str, str] = field(default_factory=dict)
     others_at_work: bool = False
     lost: bool = False
+    clock: FakeClock = field(default_factory=FakeClock)
 
     def note(self, **facts: Any) -> None:
         self.check()
@@ -104,6 +105,9 @@ class FakeDesk:
     def check(self) -> None:
         if self.lost:
             raise StaleMove
+
+    def now_s(self) -> float:
+        return self.clock.now_s
 
     def file_known(self, sha256: str) -> str | None:
         return self.files.get(sha256)
@@ -196,6 +200,5 @@ def make_ports(
         datasets=FakeDatasets({"small": hinteval_json()}),
         hint_model=model or FakeHintModel(),
         scorer=FakeScorer(),
-        clock=clock,
         sleep=clock.sleep,
     )

@@ -65,7 +65,6 @@ class Relay:
             self.stop,
             queues=frozenset({QUEUE_PLATFORM, QUEUE_HINTS}),
             lease_s=LEASE_S,
-            look_s=60,
         )
         self.ticker = Tick(self.store, self.platform, self.nudges, period_s=5, look_s=60, max_backlog=1000)
 

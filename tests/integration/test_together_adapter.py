@@ -52,7 +52,7 @@ class PaidCall:
         self.ports = type(ports)(**{**{n: getattr(ports, n) for n in ports.__slots__}, "platform": platform})
         job = make_job(JobState.UPLOADED, file_id=file_id)
         object.__setattr__(job, "id", secrets.token_hex(4))
-        self.desk = FakeDesk(job)
+        self.desk = FakeDesk(job, clock=self.clock)
         self.errors: list[HintrelayError] = []
 
     def until_training(self) -> str:

@@ -34,7 +34,7 @@ def _stop_runs(job: Job, ports: Ports, desk: Desk) -> Outcome | None:
     if running and _running(job, ports.platform):
         return Snooze(LOOK_AGAIN_S, "the platform has not yet cancelled the run")
     if job.facts.get("intent") and not job.run_id and not running:
-        doubt_s = ports.doubt_s - (ports.clock() - float(job.facts["intent"]))
+        doubt_s = ports.doubt_s - (desk.now_s() - float(job.facts["intent"]))
         if doubt_s > 0:
             return Snooze(min(LOOK_AGAIN_S, doubt_s), "a run may yet appear on the platform; it is looked for")
     return None

@@ -23,7 +23,7 @@ def finetune(job: Job, ports: Ports, desk: Desk) -> Outcome:
         found = find_run(job.marker, job_spent, ports.platform, desk)
         if found is not None:
             return _training(found.id, found.word)
-        doubt_s = ports.doubt_s - (ports.clock() - float(job.facts["intent"]))
+        doubt_s = ports.doubt_s - (desk.now_s() - float(job.facts["intent"]))
         if doubt_s > 0:
             return Snooze(
                 min(LOOK_AGAIN_S, doubt_s), "it is not yet sure whether the platform has begun a run; one is looked for"
@@ -33,7 +33,7 @@ def finetune(job: Job, ports: Ports, desk: Desk) -> Outcome:
 
 def _pay(job: Job, ports: Ports, desk: Desk) -> Outcome:
     file_id = job.facts["file_id"]
-    desk.note(intent=f"{ports.clock():.3f}")
+    desk.note(intent=f"{desk.now_s():.3f}")
     try:
         run_id = ports.platform.start_run(job.spec.finetune, file_id, job.marker)
     except InDoubt:

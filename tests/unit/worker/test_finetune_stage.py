@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -24,7 +27,7 @@ class Bench:
         self.clock = FakeClock()
         self.platform = FakePlatform()
         self.ports: Ports = make_ports(folder, platform=self.platform, clock=self.clock)
-        self.desk = FakeDesk(make_job(JobState.UPLOADED, file_id="file-1"))
+        self.desk = FakeDesk(make_job(JobState.UPLOADED, file_id="file-1"), clock=self.clock)
 
     def attempt(self) -> Outcome | BaseException:
         try:
@@ -149,3 +152,53 @@ def test_a_run_that_was_cancelled_before_it_was_known_is_not_adopted(bench: Benc
     bench.desk.notes["intent"] = "1"
     cancelled = bench.platform.add_run(MARKER, status=RunStatus.CANCELLED)
     assert bench.until_training().facts["run_id"] != cancelled
+
+
+def killed_at_line(number: int) -> Callable[[FrameType, str, object], object]:
+    """A trace function that kills the process at the n-th line that the stage's own file runs."""
+    left = [number]
+
+    def trace(frame: FrameType, event: str, arg: object) -> object:
+        if not frame.f_code.co_filename.endswith("stages/finetune.py"):
+            return None
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed
+        return trace
+
+    return trace
+
+
+def attempt_killed_at(bench: Bench, line: int) -> bool:
+    """Whether the stage came to that line, and so was killed there."""
+    before = sys.gettrace()
+    sys.settrace(killed_at_line(line))
+    try:
+        return isinstance(bench.attempt(), Killed)
+    finally:
+        sys.settrace(before)
+
+
+@pytest.mark.parametrize("fault", [None, "reset_after", "reset_before"])
+def test_killed_at_any_line_of_the_stage_one_run_is_kept(tmp_path: Path, fault: str | None) -> None:
+    line = 0
+    while True:
+        line += 1
+        bench = Bench(tmp_path)
+        bench.platform.faults = [fault] if fault else []
+        if not attempt_killed_at(bench, line):
+            break
+        bench.until_training()
+        assert len(bench.platform.kept()) == 1, f"killed at line {line} of the stage"
+    assert line > 10  # it did come to the stage's lines
+
+
+def test_killed_at_any_line_of_the_second_look_too_one_run_is_kept(tmp_path: Path) -> None:
+    for line in range(1, 60):
+        bench = Bench(tmp_path)
+        bench.platform.faults = ["reset_after"]
+        assert isinstance(bench.attempt(), InDoubt)
+        attempt_killed_at(bench, line)
+        bench.until_training()
+        assert len(bench.platform.kept()) == 1, f"killed at line {line} of the second look"

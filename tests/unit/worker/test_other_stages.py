@@ -283,6 +283,7 @@ def test_cancel_in_doubt_waits_for_the_run_that_may_appear_and_stops_it(tmp_path
     clock = FakeClock()
     ports = make_ports(tmp_path, platform=platform, clock=clock)
     desk = cancelling(JobState.UPLOADED, intent=str(clock.now_s))
+    desk.clock = clock
     assert isinstance(cancel(desk.job, ports, desk), Snooze)
     run_id = platform.add_run("small-0a1b2c3d")
     assert isinstance(cancel(desk.job, ports, desk), Reject)

@@ -207,3 +207,24 @@ def test_a_stopping_worker_gives_its_job_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("state", ["accepted", "training"])
 def test_a_job_that_does_not_exist_is_nothing_to_worry_about(tmp_path: Path, state: str) -> None:
     assert Relay(tmp_path).runner.run("ffffffff", "prepare").then is Then.END
+
+
+def test_a_lost_artifact_is_made_again_by_retry_and_nothing_is_paid_twice(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    job_id = relay.submit()
+    relay.commands.register_deployment(job_id, "acme/x")
+    relay.drive()
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    relay.platform.complete(relay.get(job_id).run_id or "")
+    relay.round()
+    error = relay.get(job_id).error
+    assert error is not None
+    assert error["code"] == "artifact_lost"
+    relay.commands.retry(job_id)
+    relay.drive()
+    relay.round(20)
+    relay.round()
+    assert relay.get(job_id).state is JobState.SUCCEEDED
+    assert len(relay.platform.run_by_id) == 1
