@@ -53,6 +53,11 @@ class Keys:
         return f"{PREFIX}inbox:{reader}"
 
     @staticmethod
+    def nonce(nonce: str) -> str:
+        """string, expires: a signed message's nonce; the digest of its envelope, or 'spent' once that is settled."""
+        return f"{PREFIX}nonce:{nonce}"
+
+    @staticmethod
     def alone(name: str) -> str:
         """string, expires: the job that does something that one job at a time does (an upload of the same bytes)."""
         return f"{PREFIX}alone:{name}"

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -13,7 +14,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from common.errors import InvalidMessage
+from common.signing import Opened, is_signed
 from common.spec_errors import quoted, sentence
+
+#: (task, kwargs) -> what was signed. Raises InvalidMessage for a message that is not, or not well
+Verify = Callable[[str, dict[str, Any]], Opened]
 
 MAX_MESSAGE_BYTES = 1 << 20  #: of one envelope; a spec is a few hundred bytes
 MESSAGE_VERSION = 1
@@ -82,16 +87,17 @@ CONTRACTS: dict[str, type[_Message]] = {
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """An accepted message: what to do, and who sent it (as it says itself)."""
+    """An accepted message: what to do, and who sent it (as it says itself). `nonce` is of a signed one, else empty."""
 
     id: str
     task: str
     message: Submit | RegisterDeployment | Cancel | Retry
     origin: str
+    nonce: str = ""
 
 
-def open_envelope(raw: bytes) -> Envelope:
-    """The message in what somebody pushed on the list. Raises InvalidMessage with the reason."""
+def open_envelope(raw: bytes, verify: Verify | None = None) -> Envelope:
+    """The message in what somebody pushed on the list; with `verify` only a signed one. Raises InvalidMessage."""
     if len(raw) > MAX_MESSAGE_BYTES:
         raise InvalidMessage(f"the message has {len(raw)} bytes; at most {MAX_MESSAGE_BYTES} are allowed")
     outer = _object(_json(raw, "the envelope"), "the envelope")
@@ -104,13 +110,23 @@ def open_envelope(raw: bytes) -> Envelope:
     if not isinstance(task, str) or task not in CONTRACTS:
         raise InvalidMessage(f"there is no task {quoted(task)}; known are {', '.join(CONTRACTS)}")
     _check_times(headers)
-    kwargs = _kwargs(_body(outer), task)
+    kwargs, nonce = _believed(task, _kwargs(_body(outer), task), verify)
     try:
         message = CONTRACTS[task].model_validate(kwargs)
     except ValidationError as exc:
         raise InvalidMessage(f"{task}: {sentence(exc, CONTRACTS[task])}") from exc
     origin = headers.get("origin")
-    return Envelope(message_id, task, message, origin[:100] if isinstance(origin, str) else "")  # type: ignore[arg-type]  # the four of CONTRACTS
+    origin = origin[:100] if isinstance(origin, str) else ""
+    return Envelope(message_id, task, message, origin, nonce)  # type: ignore[arg-type]  # the four of CONTRACTS
+
+
+def _believed(task: str, kwargs: dict[str, Any], verify: Verify | None) -> tuple[dict[str, Any], str]:
+    if verify is None:
+        if is_signed(kwargs):
+            raise InvalidMessage("the message is signed, and no HINTRELAY_MESSAGE_KEY is set here to check it with")
+        return kwargs, ""
+    opened = verify(task, kwargs)
+    return _object(_json(opened.text.encode(), "the signed text"), "the signed text"), opened.nonce
 
 
 def _body(outer: dict[str, Any]) -> Any:

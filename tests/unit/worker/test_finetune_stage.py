@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -154,11 +155,11 @@ def test_a_run_that_was_cancelled_before_it_was_known_is_not_adopted(bench: Benc
     assert bench.until_training().facts["run_id"] != cancelled
 
 
-def killed_at_line(number: int) -> Callable[[FrameType, str, object], object]:
+def killed_at_line(number: int) -> Callable[[FrameType, str, Any], Any]:
     """A trace function that kills the process at the n-th line that the stage's own file runs."""
     left = [number]
 
-    def trace(frame: FrameType, event: str, arg: object) -> object:
+    def trace(frame: FrameType, event: str, arg: Any) -> Any:
         if not frame.f_code.co_filename.endswith("stages/finetune.py"):
             return None
         if event == "line":
