@@ -12,6 +12,7 @@ from common.errors import Transient
 from common.job import Pointer
 from common.spec import FinetuneSpec, GenerateSpec, Metric
 
+Request = dict[str, Any]  #: a request of the platform's, opaque to the stages
 Progress = Callable[[int, int], None]  #: (done, total)
 
 
@@ -80,7 +81,10 @@ class Platform(Protocol):
     def run(self, run_id: str) -> Run:
         """One run, with the story of its end. Raises Absent."""
 
-    def start_run(self, wanted: FinetuneSpec, file_id: str, marker: str) -> str:
+    def run_request(self, wanted: FinetuneSpec, file_id: str, marker: str) -> Request:
+        """What to ask for, checked against the platform's limits; nothing is begun by it."""
+
+    def start_run(self, request: Request) -> str:
         """Pay for a run; its id. Asked once, never repeated. Raises InDoubt when the answer got lost."""
 
     def stop_run(self, run_id: str) -> None:

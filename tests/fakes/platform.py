@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.errors import HintrelayError
 from common.spec import FinetuneSpec
-from worker.ports import Absent, FileStatus, InDoubt, Progress, Run, RunStatus
+from worker.ports import Absent, FileStatus, InDoubt, Progress, Request, Run, RunStatus
 
 
 class Killed(BaseException):
@@ -59,14 +59,17 @@ class FakePlatform:
             raise Absent(f"no run {run_id}")
         return self.run_by_id[run_id]
 
-    def start_run(self, wanted: FinetuneSpec, file_id: str, marker: str) -> str:
+    def run_request(self, wanted: FinetuneSpec, file_id: str, marker: str) -> Request:
+        return {"marker": marker, "file_id": file_id, "model": wanted.model}
+
+    def start_run(self, request: Request) -> str:
         fault = self.faults.pop(0) if self.faults else None
         self.calls.append("start_run")
         if isinstance(fault, HintrelayError):
             raise fault
         if fault in {"reset_before", "kill_before"}:
             raise Killed if fault == "kill_before" else InDoubt("connection reset")
-        run_id = self.add_run(marker, file_id=file_id, model=wanted.model)
+        run_id = self.add_run(**request)
         if fault in {"reset_after", "kill_after"}:
             raise Killed if fault == "kill_after" else InDoubt("connection reset")
         return run_id

@@ -150,7 +150,7 @@ def test_no_money_is_told_in_the_platforms_words(paid: PaidCall, control: httpx.
 def test_an_unknown_model_is_refused_before_anything_is_paid(platform: TogetherPlatform, file_id: str) -> None:
     spec = make_spec(finetune__model="nobody/nothing").finetune
     with pytest.raises(Permanent, match="nobody/nothing"):
-        platform.start_run(spec, file_id, "small-00000000")
+        platform.run_request(spec, file_id, "small-00000000")
 
 
 def test_hyperparameters_reach_the_platform_under_the_sdks_names(
@@ -159,7 +159,7 @@ def test_hyperparameters_reach_the_platform_under_the_sdks_names(
     spec = make_spec(
         finetune__n_epochs=2, finetune__learning_rate=3e-5, finetune__lora_r=16, finetune__warmup_ratio=0.1
     )
-    run_id = platform.start_run(spec.finetune, file_id, "small-00000001")
+    run_id = platform.start_run(platform.run_request(spec.finetune, file_id, "small-00000001"))
     raw = httpx.get(f"{sandbox_url}/v1/fine-tunes/{run_id}", headers={"Authorization": "Bearer any-key"}).json()
     assert (raw["n_epochs"], raw["learning_rate"], raw["warmup_ratio"]) == (2, 3e-5, 0.1)
     assert raw["training_type"]["lora_r"] == 16
@@ -186,7 +186,7 @@ def test_the_platforms_verdict_on_a_bad_file_comes_in_its_words(platform: Togeth
 def test_a_run_is_followed_from_its_start_to_its_model(
     platform: TogetherPlatform, file_id: str, control: httpx.Client
 ) -> None:
-    run_id = platform.start_run(make_spec().finetune, file_id, "small-00000002")
+    run_id = platform.start_run(platform.run_request(make_spec().finetune, file_id, "small-00000002"))
     assert platform.run(run_id).status is RunStatus.ACTIVE
     control.post("/clock", json={"advance": 3601})
     listed = next(run for run in platform.runs() if run.id == run_id)
@@ -199,7 +199,7 @@ def test_a_run_that_fails_tells_why(
     platform: TogetherPlatform, file_id: str, control: httpx.Client, plan: str, status: RunStatus
 ) -> None:
     fault(control, {"run": plan, "message": "CUDA out of memory on node 3"})
-    run_id = platform.start_run(make_spec().finetune, file_id, "small-00000003")
+    run_id = platform.start_run(platform.run_request(make_spec().finetune, file_id, "small-00000003"))
     control.post("/clock", json={"advance": 3601})
     run = platform.run(run_id)
     assert run.status is status
@@ -208,7 +208,7 @@ def test_a_run_that_fails_tells_why(
 
 def test_a_restarted_run_names_its_successor(platform: TogetherPlatform, file_id: str, control: httpx.Client) -> None:
     fault(control, {"run": "restart"})
-    run_id = platform.start_run(make_spec().finetune, file_id, "small-00000004")
+    run_id = platform.start_run(platform.run_request(make_spec().finetune, file_id, "small-00000004"))
     control.post("/clock", json={"advance": 3601})
     again = platform.run(run_id).restarted_as
     assert platform.run(again).suffix in {"", "small-00000004"}
@@ -219,7 +219,7 @@ def test_a_word_that_nobody_knows_reads_as_active(
     platform: TogetherPlatform, file_id: str, control: httpx.Client
 ) -> None:
     fault(control, {"run": "paused_forever"})
-    run_id = platform.start_run(make_spec().finetune, file_id, "small-00000005")
+    run_id = platform.start_run(platform.run_request(make_spec().finetune, file_id, "small-00000005"))
     control.post("/clock", json={"advance": 3601})
     assert platform.run(run_id).status is RunStatus.ACTIVE
 
@@ -227,7 +227,7 @@ def test_a_word_that_nobody_knows_reads_as_active(
 def test_stopping_a_run_twice_or_one_that_has_ended_is_fine(
     platform: TogetherPlatform, file_id: str, control: httpx.Client
 ) -> None:
-    run_id = platform.start_run(make_spec().finetune, file_id, "small-00000006")
+    run_id = platform.start_run(platform.run_request(make_spec().finetune, file_id, "small-00000006"))
     platform.stop_run(run_id)
     control.post("/clock", json={"advance": 3601})
     platform.stop_run(run_id)
@@ -254,3 +254,15 @@ def test_a_refused_key_is_said_to_be_one(sandbox_url: str) -> None:
     with pytest.raises(HintrelayError) as caught:
         TogetherPlatform(base_url="http://127.0.0.1:9/v1", api_key="x", timeout_s=1).runs()
     assert isinstance(caught.value, Transient)
+
+
+@pytest.mark.parametrize("answer", [{"html": True}, {"status": 200, "body": [1]}, {"empty": True}])
+def test_odd_limits_are_not_remembered(
+    platform: TogetherPlatform, file_id: str, control: httpx.Client, answer: dict[str, Any]
+) -> None:
+    """Found by the hostile platform: junk was kept, and every later job crashed on it."""
+    control.post("/faults", json=[{"method": "GET", "path": "/fine-tunes/models/limits", "action": answer}])
+    spec = make_spec(finetune__lora=True).finetune
+    with pytest.raises(Transient):
+        platform.run_request(spec, file_id, "small-00000007")
+    assert platform.run_request(spec, file_id, "small-00000007")["suffix"] == "small-00000007"

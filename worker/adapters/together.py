@@ -17,7 +17,7 @@ from common.errors import Permanent, Transient
 from common.spec import FinetuneSpec
 from worker.adapters.together_errors import definite_refusal, translate
 from worker.adapters.together_runs import run_from
-from worker.ports import Absent, FileStatus, InDoubt, Progress, Run
+from worker.ports import Absent, FileStatus, InDoubt, Progress, Request, Run
 
 T = TypeVar("T")
 
@@ -78,8 +78,27 @@ class TogetherPlatform:
             events = self._events(run_id)
         return run_from({**body, "events": events or []})
 
-    def start_run(self, wanted: FinetuneSpec, file_id: str, marker: str) -> str:
-        request = self._request(wanted, file_id, marker)
+    def run_request(self, wanted: FinetuneSpec, file_id: str, marker: str) -> Request:
+        """The body of POST /fine-tunes as the SDK makes it."""
+        given = wanted.model_dump(exclude_none=True, exclude={"format", "suffix"})
+        if wanted.adapter:
+            given["lora"] = True
+        try:
+            request, _, _ = create_finetune_request(
+                model_limits=self._limits_of(wanted.model),
+                training_file=file_id,
+                suffix=marker,
+                **{"train_on_inputs": "auto", **given},
+            )
+        except ValueError as exc:
+            raise Permanent(f"the platform does not allow these hyperparameters: {exc}", code="limits") from exc
+        except (AttributeError, TypeError) as exc:
+            self._limits.pop(wanted.model, None)
+            raise Transient(f"the platform answered odd limits for {wanted.model}: {exc}", code="odd_answer") from exc
+        body: dict[str, Any] = request.model_dump(exclude_none=True)
+        return body
+
+    def start_run(self, request: Request) -> str:
         try:
             response = self._once.post("/fine-tunes", body=request, cast_to=httpx.Response)
         except together.TogetherError as exc:
@@ -114,30 +133,16 @@ class TogetherPlatform:
             return []
         return data if isinstance(data, list) else []
 
-    def _request(self, wanted: FinetuneSpec, file_id: str, marker: str) -> dict[str, Any]:
-        """The body of POST /fine-tunes as the SDK makes it."""
-        given = wanted.model_dump(exclude_none=True, exclude={"format", "suffix"})
-        if wanted.adapter:
-            given["lora"] = True
-        try:
-            request, _, _ = create_finetune_request(
-                model_limits=self._limits_of(wanted.model),
-                training_file=file_id,
-                suffix=marker,
-                **{"train_on_inputs": "auto", **given},
-            )
-        except ValueError as exc:
-            raise Permanent(f"the platform does not allow these hyperparameters: {exc}", code="limits") from exc
-        body: dict[str, Any] = request.model_dump(exclude_none=True)
-        return body
-
     def _limits_of(self, model: str) -> FinetuneModelLimits:
         """The platform's limits for a base model; asked once a model."""
         if model not in self._limits:
             try:
-                self._limits[model] = self._do(lambda: self._client.fine_tuning.model_limits(model_name=model))
+                limits = self._do(lambda: self._client.fine_tuning.model_limits(model_name=model))
             except Absent as exc:
                 raise Permanent(f"finetune.model: {model}: {exc.message}", code="unknown_model") from exc
+            if not isinstance(limits, FinetuneModelLimits):
+                raise Transient(f"the platform answered odd limits for {model}", code="odd_answer")
+            self._limits[model] = limits
         return self._limits[model]
 
     def _get(self, path: str) -> dict[str, Any]:

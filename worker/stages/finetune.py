@@ -32,10 +32,10 @@ def finetune(job: Job, ports: Ports, desk: Desk) -> Outcome:
 
 
 def _pay(job: Job, ports: Ports, desk: Desk) -> Outcome:
-    file_id = job.facts["file_id"]
+    request = ports.platform.run_request(job.spec.finetune, job.facts["file_id"], job.marker)
     desk.note(intent=f"{desk.now_s():.3f}")
     try:
-        run_id = ports.platform.start_run(job.spec.finetune, file_id, job.marker)
+        run_id = ports.platform.start_run(request)
     except InDoubt:
         raise  # the intent stays: the next attempt looks before it asks again
     except HintrelayError:
