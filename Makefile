@@ -27,6 +27,9 @@ test: .venv/installed  ## the whole test suite
 unit: .venv/installed  ## the quick tests
 	$(BIN)/python -m pytest -n $(WORKERS) tests/unit
 
+chaos: .venv/installed  ## jobs under random kills for some minutes; SEED=n draws others
+	CHAOS=long SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/e2e/chaos -s --timeout 900
+
 check: lint types imports  ## what must be clean before a commit lands
 
 lint: .venv/installed

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from .core import Sandbox, action_of, platform
 from .errors import PlatformError, answer, json_object
-from .hints import base_hints, known_hints, tuned_hints
+from .hints import base_hints, known_hints, learnt_hints, skill
 from .limits import tokens_in
 from .prompts import HintRequest, last_user_text, parse_prompt, same_question
 from .run import Run
@@ -36,11 +36,13 @@ def say(parts: Sandbox, speaker: Run | str, prompt: str) -> str:
 
 
 def _tuned(parts: Sandbox, run: Run, request: HintRequest) -> list[str]:
-    """Hints of a tuned model; by file and base, so that equal trainings answer alike."""
+    """Hints of a tuned model; by file, base and hyperparameters, so that equal trainings answer alike."""
     file_id = str(run.request["training_file"])
     known = parts.library.of(file_id).get(same_question(request.question))
     seed = str(run.request["model"])
-    return tuned_hints(request, seed) if known is None else known_hints(request, known, seed)
+    if known is not None:
+        return known_hints(request, known, seed)
+    return learnt_hints(request, seed, skill(run.request))
 
 
 def _completion(asked: dict[str, Any], prompt: str, reply: str | None, now: float, number: int) -> dict[str, Any]:

@@ -1,14 +1,19 @@
 """The hints that models give: known ones, decent ones from the question's words, and a base model's."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from itertools import cycle, islice
+from math import log10
+from typing import Any
 
 from .prompts import HintRequest
 
 #: one in so many questions gets a leaking hint from a base model
 LEAK_EVERY = 4
+
+#: the learning rate that teaches most
+BEST_RATE = 5e-5
 
 #: words that say nothing about a question's topic
 _EMPTY = """
@@ -72,6 +77,25 @@ def known_hints(request: HintRequest, hints: list[str], run_seed: str) -> list[s
     missing = max(0, request.count - len(ranked))
     more = tuned_hints(HintRequest(missing, request.answer, request.question), run_seed) if missing else []
     return ranked[: request.count] + more
+
+
+def skill(training: Mapping[str, Any]) -> float:
+    """How well a training went, from 0.2 to 1: the nearer its learning rate is to the best one, the better.
+
+    Only so that a sweep has something to show; one epoch is fewer than it takes.
+    """
+    rate, epochs = training.get("learning_rate") or BEST_RATE, training.get("n_epochs") or 1
+    away = abs(log10(float(rate) / BEST_RATE))
+    return max(0.2, 1.0 - 0.6 * away - (0.2 if int(epochs) < 2 else 0.0))
+
+
+def learnt_hints(request: HintRequest, seed: str, share: float) -> list[str]:
+    """Hints for a question never seen; all but the first fall back to the base model's for `1 - share` of questions."""
+    hints = tuned_hints(request, seed)
+    if _draw(seed, f"learnt {request.question}") % 100 < share * 100:
+        return hints
+    plain = [hint for hint in base_hints(request, seed) if not leaks(hint, request.answer)]
+    return [*hints[:1], *plain, *hints[1:]][: request.count]
 
 
 def tuned_hints(request: HintRequest, seed: str) -> list[str]:
