@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from common import sentinel, tls
 from common.connection import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S, connect, reaching
 from common.errors import Unreachable
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM, QUEUE_TICK
@@ -22,7 +23,8 @@ def make_celery(settings: Settings) -> Celery:
     from celery import Celery
     from kombu.entity import Queue
 
-    app = Celery("hintrelay", broker=settings.broker, set_as_current=False)
+    url, sentinel_options = sentinel.for_kombu(settings.broker)
+    app = Celery("hintrelay", broker=url, set_as_current=False)
     app.conf.update(
         task_serializer="json",
         accept_content=["json"],
@@ -37,6 +39,7 @@ def make_celery(settings: Settings) -> Celery:
         worker_redirect_stdouts=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,  # signs of life stand in the store; no reply queues pile up
+        broker_use_ssl=tls.for_kombu(settings.broker),  # kombu checks no certificate unless it is told to
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options={
@@ -45,6 +48,7 @@ def make_celery(settings: Settings) -> Celery:
             "socket_keepalive": True,
             "health_check_interval": 5,
             "priority_steps": [0],  # one list a queue: no BRPOP over four keys
+            **sentinel_options,
         },
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0.2, "interval_step": 0.5},
         beat_schedule={

@@ -56,9 +56,18 @@ class Commands:
         keys = _keys(wanted, key)
         jobs = [_new_job(one, its_key) for one, its_key in zip(wanted, keys, strict=True)]
         sent = self._store.create(jobs[:SENT_AT_ONCE])
-        fed = self._store.create(jobs[SENT_AT_ONCE:], first_look_ms=FED_BY_TICK_MS)
+        fed = self._feed(jobs[SENT_AT_ONCE:])
         self._nudge([(one.job_id, rest(JobState.ACCEPTED)) for one in sent if one.created])
         return sent + fed
+
+    def _feed(self, jobs: Sequence[NewJob]) -> list[Stored]:
+        try:
+            return self._store.create(jobs, first_look_ms=FED_BY_TICK_MS)
+        except Unreachable as exc:
+            raise Unreachable(
+                f"{exc.message}; of the {SENT_AT_ONCE + len(jobs)} jobs the first {SENT_AT_ONCE} are stored, or more",
+                hint="hintrelay ls shows which; with --key the same submit can be given again and adds what is missing",
+            ) from exc
 
     def register_deployment(self, job: str, name: str) -> Job:
         """The job's model answers under `name`. Early, late and twice are fine. `job` is an id or its beginning.

@@ -8,9 +8,20 @@ from typing import Any, TypeAlias
 
 import redis
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import AuthenticationError, ConnectionError, RedisError, ResponseError, TimeoutError
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+)
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
+from common import sentinel
 from common.errors import ConfigurationError, Unreachable
 from common.settings import DEFAULT_REDIS_URL, without_password
 
@@ -21,20 +32,26 @@ SOCKET_TIMEOUT_S = 5.0  #: an answer that takes longer comes from a frozen serve
 CONNECT_TIMEOUT_S = 3.0
 
 
-def connect(url: str) -> Client:
-    """A client of `url` (redis://, rediss://, unix://); connects at the first command, gives up within 15 s."""
-    options = (
-        {} if url.startswith("unix://") else {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
-    )
-    return redis.Redis.from_url(
-        url,
-        decode_responses=True,
-        socket_timeout=SOCKET_TIMEOUT_S,
-        protocol=2,  # with no HELLO and no library name a connection costs no round trip of its own
-        driver_info=None,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 1),
-        **options,
-    )
+def connect(url: str, *, decode: bool = True) -> Client:
+    """A client of `url` (redis://, rediss://, unix://, redis+sentinel://); connects at the first command, gives up
+    within 15 s. Answers are bytes without `decode`."""
+    options: dict[str, Any] = {
+        "decode_responses": decode,
+        "socket_timeout": SOCKET_TIMEOUT_S,
+        "protocol": 2,  # with no HELLO and no library name a connection costs no round trip of its own
+        "driver_info": None,
+        "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 1),
+    }
+    if not url.startswith("unix://"):
+        options |= {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
+    return _behind_sentinels(url, options) if sentinel.is_sentinel(url) else redis.Redis.from_url(url, **options)
+
+
+def _behind_sentinels(url: str, options: dict[str, Any]) -> Client:
+    """A client of whichever server the Sentinels call the master, asked anew for each new connection."""
+    service = sentinel.parse(url)
+    asked = Sentinel(service.sentinels, sentinel_kwargs=sentinel.node_options(), **options)
+    return asked.master_for(service.name, db=service.db, username=service.user, password=service.password)
 
 
 @contextmanager
@@ -45,14 +62,41 @@ def reaching(url: str) -> Iterator[None]:
     except AuthenticationError as exc:
         raise ConfigurationError(f"Redis at {without_password(url)} refuses the login: {exc}") from exc
     except (ConnectionError, TimeoutError) as exc:
+        if "CERTIFICATE_VERIFY_FAILED" in str(exc):
+            why = str(exc).partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+            raise Unreachable(
+                f"Redis at {without_password(url)} shows a certificate that is not trusted here: {why}",
+                hint="name the CA that signed it: rediss://host:port/0?ssl_ca_certs=/path/to/ca.pem",
+            ) from exc
         how = "hintrelay up starts one" if url == DEFAULT_REDIS_URL else "start it, or set HINTRELAY_REDIS_URL"
         raise Unreachable(f"Redis at {without_password(url)} cannot be reached: {_short(exc)}", hint=how) from exc
     except ResponseError as exc:
-        if str(exc).startswith(("OOM", "MISCONF", "READONLY", "LOADING", "NOPERM", "BUSY")):
-            raise Unreachable(f"Redis at {without_password(url)} refuses to write: {_short(exc)}") from exc
+        if isinstance(exc, NoPermissionError) or "ACL failure" in str(exc):  # the latter: inside a script
+            raise ConfigurationError(
+                f"Redis at {without_password(url)} does not allow this user to do that: {_short(exc)}",
+                hint="docs/security.md has the rules for each role",
+            ) from exc
+        why = _refusal(exc)
+        if why:
+            raise Unreachable(f"Redis at {without_password(url)} refuses to write: {why[0]}", hint=why[1]) from exc
         raise
     except RedisError as exc:
         raise Unreachable(f"Redis at {without_password(url)}: {_short(exc)}") from exc
+
+
+def _refusal(exc: ResponseError) -> tuple[str, str] | None:
+    """(why, what to do), where Redis works but does not write. redis-py takes the word off most of these errors, and
+    puts the command before those from a pipeline."""
+    words = str(exc)
+    if isinstance(exc, OutOfMemoryError) or "OOM command" in words:
+        return "its memory is full (maxmemory)", "give it more memory, or remove what is not needed; nothing was stored"
+    if isinstance(exc, ReadOnlyError) or "READONLY" in words:
+        return "it is a replica", "name the master, or its Sentinels: redis+sentinel://host1,host2/0/service"
+    if "MISCONF" in words:
+        return "it cannot write to its disk", "its own log tells why; nothing was stored"
+    if "BUSY" in words:
+        return "it is busy with a script", "try again"
+    return None
 
 
 def _short(exc: BaseException) -> str:

@@ -12,17 +12,23 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from common import sentinel, tls
 from common.errors import ConfigurationError
 
 DEFAULT_REDIS_URL = "redis://127.0.0.1:6390/0"
 TOGETHER_URL = "https://api.together.ai"
-REDIS_SCHEMES = ("redis", "rediss", "unix")
+KEY_LEAST = 16  #: characters; fewer can be guessed by who sees one signed message
+REDIS_SCHEMES = ("redis", "rediss", "unix", sentinel.SCHEME)
 
 
 def _redis_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in REDIS_SCHEMES:
         raise ValueError(f"must begin with {', '.join(f'{s}://' for s in REDIS_SCHEMES)}")
+    tls.check(url)
+    if sentinel.is_sentinel(url):
+        sentinel.parse(url)
+        return url
     _ = parts.port  # raises ValueError for one that is none
     return url
 
@@ -52,6 +58,8 @@ class Settings(BaseModel):
     together_api_key: SecretStr | None = None
     together_base_url: HttpUrl = TOGETHER_URL
     inference_url: HttpUrl | None = None
+    message_key: SecretStr | None = None  #: several with ',' between: the first signs, all verify
+    message_age_seconds: Seconds = 300.0  #: a signed message may be so old, or so far ahead of Redis's clock
     data_roots: str = ""
     artifacts: str = ""
     home: Path = Path()
@@ -75,7 +83,18 @@ class Settings(BaseModel):
             raise ValueError(
                 "HINTRELAY_STAGE_LIMIT_SECONDS must exceed HINTRELAY_LEASE_SECONDS, or no stage could renew its lease"
             )
+        if any(len(key) < KEY_LEAST for key in self.message_keys):
+            raise ValueError(
+                f"each key of HINTRELAY_MESSAGE_KEY must have at least {KEY_LEAST} characters: openssl rand -hex 32"
+            )
         return self
+
+    @property
+    def message_keys(self) -> list[str]:
+        """Keys of signed messages: the first signs, all verify. Without one, messages are not signed."""
+        if self.message_key is None or not self.message_key.get_secret_value():
+            return []
+        return [key.strip() for key in self.message_key.get_secret_value().split(",")]
 
     @property
     def broker(self) -> str:
@@ -129,6 +148,7 @@ class Settings(BaseModel):
         values = [*written, *map(unquote, written)]
         if self.together_api_key is not None:
             values.append(self.together_api_key.get_secret_value())
+        values += self.message_keys
         return sorted({value for value in values if len(value) >= 4 and value != "sandbox"})
 
 
@@ -171,6 +191,8 @@ def _named(environ: Mapping[str, str]) -> dict[str, str]:
         value = environ.get(name) or _from_file(name + "_FILE", environ.get(name + "_FILE"))
         if value:
             found[field] = value
+        elif field == "message_key" and environ.get(name + "_FILE"):
+            raise ConfigurationError(f"{name}_FILE: the file is empty, and no message would be checked")
     return found
 
 

@@ -71,12 +71,13 @@ class Store(Records):
         self._scripts = Scripts(client)
 
     def create(self, jobs: Sequence[NewJob], *, first_look_ms: int | None = None) -> list[Stored]:
-        """Store jobs, in batches of one round trip. Raises Conflict when a key already has a job of other content."""
+        """Store jobs, in batches of one round trip, each whole or not at all. Raises Conflict when a key already has a
+        job of other content."""
         stored: list[Stored] = []
         look_ms = self.nudge_ms if first_look_ms is None else first_look_ms
         for start in range(0, len(jobs), BATCH):
             batch = jobs[start : start + BATCH]
-            answers = self._run(partial(self._create_all, batch, look_ms))
+            answers = self._run(partial(self._create_all, batch, look_ms), whole=True)
             for job, (word, job_id) in zip(batch, answers, strict=True):
                 while word == "taken":  # two jobs drew the same 8 hex digits
                     ((word, job_id),) = self._run(partial(self._create_all, [job], look_ms))

@@ -10,13 +10,14 @@ local r = redis.call('HMGET', KEYS[1], 'state', 'lease', 'lease_until', 'owner',
 local state, lease = r[1], r[2]
 if not state then return {'gone'} end
 if state == 'succeeded' or state == 'failed' or state == 'cancelled' then return {'finished', state} end
-if lease ~= '' and tonumber(r[3]) > now then return {'held', r[4]} end
+local again = lease == ARGV[3]  -- the same claim once more: its answer got lost
+if lease ~= '' and not again and tonumber(r[3]) > now then return {'held', r[4]} end
 local ending = r[5] ~= '' or tonumber(r[7]) <= now
 if not ending then
   if ARGV[7] ~= '' and ARGV[7] ~= state then return {'elsewhere', state} end
   if tonumber(r[6]) > now then return {'early'} end
 end
-if lease ~= '' then redis.call('HINCRBY', KEYS[1], 'crashes', 1) end  -- its last holder never gave it back
+if lease ~= '' and not again then redis.call('HINCRBY', KEYS[1], 'crashes', 1) end  -- its last holder never gave it back
 local till = now + tonumber(ARGV[5])
 redis.call('HSET', KEYS[1], 'lease', ARGV[3], 'owner', ARGV[4], 'lease_until', till, 'stage', ARGV[6], 'claimed', now)
 redis.call('HINCRBY', KEYS[1], 'rev', 1)

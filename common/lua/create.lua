@@ -3,6 +3,7 @@
 -- ARGV 1 now (ms, '' = the server's clock)  2 job id  3 idempotency key ('' = none)  4 digest  5 deadline (ms from now)
 --      6 first look (ms from now)  7 events kept  8 actor  9... field, value pairs of the record
 -- returns {'created', id} | {'exists', id} | {'conflict', id}: the key has another content | {'taken', id}: draw another id
+-- A submit whose answer got lost is sent again, the same id in it: that one was created.
 local time = redis.call('TIME')
 local now = tonumber(ARGV[1]) or (time[1] * 1000 + math.floor(time[2] / 1000))
 local id, key = ARGV[2], ARGV[3]
@@ -10,10 +11,14 @@ if key ~= '' then
   local known = redis.call('HGET', KEYS[5], key)
   if known then
     local name, digest = string.match(known, '^(%x+) (%x+)$')
-    return {digest == ARGV[4] and 'exists' or 'conflict', name}
+    return {digest ~= ARGV[4] and 'conflict' or name == id and 'created' or 'exists', name}
   end
 end
-if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken', id} end
+local there = redis.call('HMGET', KEYS[1], 'digest', 'created', 'key')
+if there[1] then
+  local again = there[1] == ARGV[4] and there[3] == key and now - tonumber(there[2]) < 60000
+  return {again and 'created' or 'taken', id}
+end
 local order = string.format('%.3f', now + (redis.call('ZCARD', KEYS[3]) % 1000) / 1000)  -- jobs of one ms in their order
 local record = {'id', id, 'v', '1', 'key', key, 'digest', ARGV[4], 'state', 'accepted', 'since', now, 'created', order,
   'updated', now, 'attempt', 1, 'crashes', 0, 'lease', '', 'lease_until', 0, 'not_before', 0, 'wish', '',
