@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from common.errors import Conflict, Transient
+from common.errors import ArtifactLost, Conflict, Transient, Unreachable
 from common.job import Job
 from producer.cli import rail
 from producer.cli.context import Tools, pass_tools
@@ -47,8 +47,8 @@ def read_results(tools: Tools, job: Job) -> bytes:
         raise Conflict(f"job {job.id} has no results yet: {why}", code="no_results")
     try:
         return tools.artifacts.get(pointer)
-    except Transient as exc:
-        raise Transient(f"{exc.message}; is HINTRELAY_ARTIFACTS the one of the workers?", code="no_artifact") from exc
+    except (ArtifactLost, Transient) as exc:
+        raise Unreachable(exc.message, hint="is HINTRELAY_ARTIFACTS the one of the workers?", code="no_artifact") from exc
 
 
 def write_whole(file: Path, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -109,6 +110,7 @@ def _environment(home: Path) -> dict[str, str]:
         "inference_url": f"{sandbox_url}/v1",
         "together_api_key": "sandbox",
         "together_base_url": sandbox_url,
+        "message_key": secrets.token_hex(32),
         "data_roots": "/",
         "artifacts": (home / "artifacts").absolute().as_uri(),
         "home": str(home.absolute()),

@@ -16,6 +16,7 @@ from common.events import Event
 from common.job import Job
 from common.keys import QUEUE_INBOX
 from common.printable import printable
+from common.signing import sign
 from common.states import FINISHED, JobState
 from producer.cli import rail
 from producer.cli.demo.scene import Scene, whole_environment
@@ -127,10 +128,11 @@ class Story:
         """As any program with a Celery client, in any language, does."""
         from celery import Celery
 
-        kwargs = {"job": job.id, "name": name_for(job)}
-        self.tell(f"another program sends a message: hintrelay.register_deployment {kwargs}")
-        with Celery(broker=self._scene.settings.broker, set_as_current=False) as app:
-            app.send_task("hintrelay.register_deployment", kwargs=kwargs, queue=QUEUE_INBOX)
+        task, kwargs = "hintrelay.register_deployment", {"job": job.id, "name": name_for(job)}
+        settings = self._scene.settings
+        self.tell(f"another program sends a message, signed: {task} {kwargs}")
+        with Celery(broker=settings.broker, set_as_current=False) as app:
+            app.send_task(task, kwargs=sign(task, kwargs, settings.message_keys[0]), queue=QUEUE_INBOX)
 
     def _show_pending(self, job: Job) -> None:
         self._type("pending")

@@ -227,7 +227,7 @@ def test_every_event_has_the_keys_that_its_schema_wants(run: Run, job_store: Sto
 def test_the_sample_sweep_is_three_jobs_over_the_sample_data() -> None:
     specs = read_specs([str(SAMPLE / "sweep.yaml")], [])
     assert len({spec.finetune.learning_rate for spec in specs}) == 3
-    assert {(spec.dataset.test_limit, spec.generate.num_of_hints) for spec in specs} == {(5, 2)}
+    assert {(spec.dataset.test_limit, spec.generate.num_of_hints) for spec in specs} == {(10, 2)}
     assert {Path(spec.dataset.source).name for spec in specs} == {"hints-60.json"}
 
 
