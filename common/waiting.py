@@ -6,7 +6,6 @@ import time
 from datetime import datetime
 from typing import Any
 
-from common.durations import spoken
 from common.job import Job
 from common.pipeline import CANCEL, STAGES
 from common.states import JobState
@@ -67,8 +66,8 @@ def _run(job: Job) -> str:
         words.append(f"epoch {progress['epochs']} of {progress['epochs_total']}")
     if progress.get("queue_depth"):
         words.append(f"{progress['queue_depth']} before it")
-    if progress.get("seconds_remaining"):
-        words.append(f"next state in about {spoken(float(progress['seconds_remaining']))}")
+    if progress.get("next_state_at"):
+        words.append(f"next state about {_at(int(progress['next_state_at']) * 1000)}")
     return ", ".join(words)
 
 

@@ -30,7 +30,7 @@ class RunWatch:
     def __init__(self, store: Store, platform: Platform) -> None:
         self._store = store
         self._platform = platform
-        self._seen: dict[str, tuple[object, ...]] = {}
+        self._seen: dict[str, Run] = {}
         self._listed: dict[str, Run] = {}
         self._awake_until = self._asked = 0.0
 
@@ -43,7 +43,7 @@ class RunWatch:
         except HintrelayError as exc:
             log.warning("runs_not_listed", reason=exc.message)
             return False
-        changed = [run for run in runs if self._seen.get(run.id) != _print(run)]
+        changed = [run for run in runs if (seen := self._seen.get(run.id)) is not run and seen != run]
         if changed:
             self._apply(changed)
         self._listed = {run.id: run for run in runs}
@@ -90,11 +90,11 @@ class RunWatch:
                 self._stray(run)
             elif job.state is not JobState.TRAINING or job.run_id != run.id:
                 if job.state not in _UNSETTLED:
-                    self._seen[run.id] = _print(run)
+                    self._seen[run.id] = run
             elif run.status in {RunStatus.ACTIVE, RunStatus.DONE}:
                 calm.append((run, job))
             elif self._one(job, run):
-                self._seen[run.id] = _print(run)
+                self._seen[run.id] = run
         self._write(calm)
 
     def _write(self, calm: Sequence[tuple[Run, Job]]) -> None:
@@ -106,7 +106,7 @@ class RunWatch:
             self._observe(job, run, pipe) if run.status is RunStatus.ACTIVE else self._trained(job, run, pipe)
         for (run, job), done in zip(calm, self._store.execute(pipe), strict=True):
             if done:
-                self._seen[run.id] = _print(run)
+                self._seen[run.id] = run
                 log.info("run_observed", job=job.id, run_id=run.id, status=run.word)
 
     def _one(self, job: Job, run: Run) -> bool:
@@ -120,9 +120,9 @@ class RunWatch:
         return self._ended_badly(job, run)
 
     def _observe(self, job: Job, run: Run, pipe: Any = None) -> bool:
-        before = (self._seen.get(run.id) or ("",))[0]
+        seen = self._seen.get(run.id)
         facts = {"status": run.word, "progress": run.progress or None}
-        event = "run_status_changed" if before != run.word else ""
+        event = "run_status_changed" if seen is None or seen.word != run.word else ""
         return self._store.note(
             job.id, facts, run_id=run.id, event=event, data={"run_id": run.id, "status": run.word}, pipe=pipe
         )
@@ -168,7 +168,7 @@ class RunWatch:
         except NotFound:
             job = None
         if job is None or job.marker != run.suffix or run.status is not RunStatus.ACTIVE:
-            self._seen[run.id] = _print(run)
+            self._seen[run.id] = run
             return
         if job.state in _UNSETTLED or job.wish or job.run_id == run.id:  # its own stage adopts it, stops it, just did
             return
@@ -177,7 +177,7 @@ class RunWatch:
                 self._platform.stop_run(run.id)
                 self._store.tell(job.id, "extra_run_cancelled", {"run_id": run.id, "kept": job.run_id})
                 log.warning("extra_run_cancelled", job=job.id, run_id=run.id, kept=job.run_id)
-                self._seen[run.id] = _print(run)
+                self._seen[run.id] = run
         except HintrelayError as exc:
             log.warning("extra_run_not_cancelled", job=job.id, run_id=run.id, reason=exc.message)
 
@@ -192,8 +192,3 @@ class RunWatch:
 
 #: states in which the finetune stage itself looks for runs
 _UNSETTLED = frozenset({JobState.ACCEPTED, JobState.PREPARED, JobState.UPLOADED})
-
-
-def _print(run: Run) -> tuple[object, ...]:
-    """What tells two looks at one run apart; the status word first."""
-    return (run.word, run.output_name, tuple(sorted(run.progress.items())))

@@ -48,7 +48,8 @@ def read_results(tools: Tools, job: Job) -> bytes:
     try:
         return tools.artifacts.get(pointer)
     except (ArtifactLost, Transient) as exc:
-        raise Unreachable(exc.message, hint="is HINTRELAY_ARTIFACTS the one of the workers?", code="no_artifact") from exc
+        hint = "is HINTRELAY_ARTIFACTS the one of the workers?"
+        raise Unreachable(exc.message, hint=hint, code="no_artifact") from exc
 
 
 def write_whole(file: Path, data: bytes) -> None:

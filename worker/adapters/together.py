@@ -16,7 +16,7 @@ from together.types import FinetuneModelLimits
 from common.errors import Permanent, Transient
 from common.spec import FinetuneSpec
 from worker.adapters.together_errors import definite_refusal, translate
-from worker.adapters.together_runs import run_from
+from worker.adapters.together_runs import mark_of, run_from
 from worker.ports import Absent, FileStatus, InDoubt, Progress, Request, Run
 
 T = TypeVar("T")
@@ -33,6 +33,7 @@ class TogetherPlatform:
         self._client = together.Together(
             api_key=api_key, base_url=base_url, timeout=httpx.Timeout(timeout_s, connect=5.0), max_retries=1
         )
+        self._listed: dict[str, tuple[object, Run]] = {}  #: what the last list said, so that equal items are one Run
         self._limits: dict[str, FinetuneModelLimits] = {}
         self._once = self._client.with_options(max_retries=0)
 
@@ -66,7 +67,13 @@ class TogetherPlatform:
         listed = self._get("/fine-tunes").get("data")
         if not isinstance(listed, list):
             raise Transient("the platform answered the list of runs with something else than a list")
-        return [run_from(item) for item in listed if isinstance(item, dict) and isinstance(item.get("id"), str)]
+        before, self._listed = self._listed, {}
+        for item in listed:
+            if isinstance(item, dict) and isinstance(item.get("id"), str):
+                mark = mark_of(item)
+                known = before.get(item["id"])
+                self._listed[item["id"]] = known if known and known[0] == mark else (mark, run_from(item))
+        return [run for _, run in self._listed.values()]
 
     def run(self, run_id: str) -> Run:
         body = self._get(f"/fine-tunes/{run_id}")

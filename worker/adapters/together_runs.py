@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import structlog
@@ -54,15 +55,22 @@ def run_from(item: dict[str, Any]) -> Run:
     )
 
 
+def mark_of(item: dict[str, Any]) -> tuple[object, ...]:
+    """What tells that a listed run has changed. Not the seconds it still takes: those change at every look."""
+    return (item.get("status"), item.get("model_output_name"), item.get("epochs_completed"), item.get("queue_depth"))
+
+
 def _progress(item: dict[str, Any]) -> dict[str, Any]:
-    """What the platform tells of an active run: epochs, the queue, seconds to the next state."""
+    """What the platform tells of an active run; `next_state_at` is in s since 1970."""
     told = item.get("progress")
     estimate: dict[str, Any] = told if isinstance(told, dict) else {}
+    left = estimate.get("seconds_remaining")
+    left = left if isinstance(left, (int, float)) else 0
     seen = {
         "epochs": item.get("epochs_completed"),
         "epochs_total": item.get("n_epochs"),
         "queue_depth": item.get("queue_depth") or None,
-        "seconds_remaining": estimate.get("seconds_remaining") if estimate.get("estimate_available") else None,
+        "next_state_at": round(time.time() + left) if estimate.get("estimate_available") and left else None,
     }
     return {name: value for name, value in seen.items() if isinstance(value, (int, float))}
 

@@ -48,9 +48,9 @@ def test_a_job_in_training_waits_for_the_platform_and_says_how_far_it_is() -> No
     assert sentence(JobState.TRAINING, {"run_id": "ft-1"}).startswith(
         "waits for the platform's run ft-1 (just started)"
     )
-    progress = {"epochs": 1, "epochs_total": 3, "queue_depth": 2, "seconds_remaining": 90.0}
+    progress = {"epochs": 1, "epochs_total": 3, "queue_depth": 2, "next_state_at": 1_700_000_000}
     text = sentence(JobState.TRAINING, {"run_id": "ft-1", "status": "running", "progress": progress})
-    assert "(running, epoch 1 of 3, 2 before it, next state in about 1 min 30 s)" in text
+    assert "(running, epoch 1 of 3, 2 before it, next state about 14 Nov " in text
     assert ", until " in text
 
 
