@@ -19,7 +19,7 @@ from redis.exceptions import (
     TimeoutError,
 )
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import MasterNotFoundError, Sentinel
 
 from common import sentinel
 from common.errors import ConfigurationError, Unreachable
@@ -28,7 +28,7 @@ from common.settings import DEFAULT_REDIS_URL, without_password
 #: a redis.Redis; its own types do not tell whether answers are decoded, so they would only be cast away
 Client: TypeAlias = Any
 
-SOCKET_TIMEOUT_S = 5.0  #: an answer that takes longer comes from a frozen server or a dead connection
+SOCKET_TIMEOUT_S = 4.0  #: an answer that takes longer comes from a frozen server or a dead connection
 CONNECT_TIMEOUT_S = 3.0
 
 
@@ -39,9 +39,10 @@ def connect(url: str, *, decode: bool = True) -> Client:
         "decode_responses": decode,
         "socket_timeout": SOCKET_TIMEOUT_S,
         "protocol": 2,  # with no HELLO and no library name a connection costs no round trip of its own
-        "driver_info": None,
         "retry": Retry(ExponentialBackoff(cap=0.5, base=0.05), 1),
     }
+    if not url.startswith("rediss://"):  # by TLS 1.3 a first answer takes the session tickets away, which redis-py
+        options["driver_info"] = None  # would else see waiting, and give a new connection up as not ready
     if not url.startswith("unix://"):
         options |= {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
     return _behind_sentinels(url, options) if sentinel.is_sentinel(url) else redis.Redis.from_url(url, **options)
@@ -50,7 +51,8 @@ def connect(url: str, *, decode: bool = True) -> Client:
 def _behind_sentinels(url: str, options: dict[str, Any]) -> Client:
     """A client of whichever server the Sentinels call the master, asked anew for each new connection."""
     service = sentinel.parse(url)
-    asked = Sentinel(service.sentinels, sentinel_kwargs=sentinel.node_options(), **options)
+    sentinels: Any = Sentinel  # redis-py leaves it untyped
+    asked = sentinels(service.sentinels, sentinel_kwargs=sentinel.node_options(), **options)
     return asked.master_for(service.name, db=service.db, username=service.user, password=service.password)
 
 
@@ -63,9 +65,9 @@ def reaching(url: str) -> Iterator[None]:
         raise ConfigurationError(f"Redis at {without_password(url)} refuses the login: {exc}") from exc
     except (ConnectionError, TimeoutError) as exc:
         if "CERTIFICATE_VERIFY_FAILED" in str(exc):
-            why = str(exc).partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+            fault = str(exc).partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
             raise Unreachable(
-                f"Redis at {without_password(url)} shows a certificate that is not trusted here: {why}",
+                f"Redis at {without_password(url)} shows a certificate that is not trusted here: {fault}",
                 hint="name the CA that signed it: rediss://host:port/0?ssl_ca_certs=/path/to/ca.pem",
             ) from exc
         how = "hintrelay up starts one" if url == DEFAULT_REDIS_URL else "start it, or set HINTRELAY_REDIS_URL"
@@ -76,9 +78,9 @@ def reaching(url: str) -> Iterator[None]:
                 f"Redis at {without_password(url)} does not allow this user to do that: {_short(exc)}",
                 hint="docs/security.md has the rules for each role",
             ) from exc
-        why = _refusal(exc)
-        if why:
-            raise Unreachable(f"Redis at {without_password(url)} refuses to write: {why[0]}", hint=why[1]) from exc
+        if refusal := _refusal(exc):
+            why, hint = refusal
+            raise Unreachable(f"Redis at {without_password(url)} refuses to write: {why}", hint=hint) from exc
         raise
     except RedisError as exc:
         raise Unreachable(f"Redis at {without_password(url)}: {_short(exc)}") from exc
@@ -100,4 +102,6 @@ def _refusal(exc: ResponseError) -> tuple[str, str] | None:
 
 
 def _short(exc: BaseException) -> str:
+    if isinstance(exc, MasterNotFoundError):  # its own words are a page of connection options
+        return "none of these Sentinels answers and names a living master of the service"
     return " ".join(str(exc).split())[:200].rstrip(".") or type(exc).__name__

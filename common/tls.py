@@ -13,10 +13,7 @@ FIXED = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true"}  #: may be s
 def check(url: str) -> None:
     """Raises ValueError for what would weaken a rediss:// URL, or cannot work."""
     parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if parts.scheme not in {"rediss", "redis", "unix"}:
-        return
-    for name, value in query.items():
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name in {"password", "username"}:
             raise ValueError(f"{name} belongs before the host: rediss://user:password@host; there it is hidden in logs")
         if name.startswith("ssl_"):

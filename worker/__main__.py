@@ -85,20 +85,18 @@ def _celery(settings: Settings, args: argparse.Namespace) -> None:
 
 
 def _inbox(settings: Settings, args: argparse.Namespace) -> None:
-    import redis
-
-    from common.connection import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S, connect
+    from common.connection import connect
     from common.dead import DeadLetters
     from worker.bootstrap import actor, make_commands
+    from worker.doorkeeper import Doorkeeper
     from worker.inbox import InboxReader
 
     _reach(settings)
     end_with_parent()
-    broker = redis.Redis.from_url(
-        settings.broker, socket_timeout=SOCKET_TIMEOUT_S, socket_connect_timeout=CONNECT_TIMEOUT_S
-    )
+    broker = connect(settings.broker, decode=False)
     dead = DeadLetters(connect(settings.redis_url), settings.redis_url)
-    reader = InboxReader(broker, make_commands(settings), dead, actor("inbox"))
+    door = Doorkeeper(broker, settings.message_keys, settings.message_age_seconds, settings.broker)
+    reader = InboxReader(broker, make_commands(settings), dead, door, actor("inbox"))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, reader.stop)
     reader.run()

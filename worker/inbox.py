@@ -20,7 +20,8 @@ from common.dead import DeadLetters
 from common.errors import HintrelayError, Unreachable
 from common.keys import QUEUE_INBOX, Keys
 from common.matrix import expand
-from common.messages import Cancel, Envelope, RegisterDeployment, Retry, Submit, open_envelope
+from common.messages import Cancel, Envelope, RegisterDeployment, Retry, Submit
+from worker.doorkeeper import Doorkeeper
 
 log = structlog.get_logger(__name__)
 
@@ -34,10 +35,11 @@ LISTS = (QUEUE_INBOX, *(f"{QUEUE_INBOX}\x06\x16{n}" for n in range(1, 10)))
 class InboxReader:
     """Reads `hintrelay.inbox` of the broker. `name` tells this reader's list in progress from another's."""
 
-    def __init__(self, broker: Client, commands: Commands, dead: DeadLetters, name: str) -> None:
+    def __init__(self, broker: Client, commands: Commands, dead: DeadLetters, door: Doorkeeper, name: str) -> None:
         self._redis = broker  # made without decode_responses: what arrives may be any bytes
         self._commands = commands
         self._dead = dead
+        self._door = door
         self._name = name
         self._list = Keys.in_progress(name)
         self._beaten = 0.0
@@ -65,8 +67,12 @@ class InboxReader:
         raw = self._next(block_s)
         if raw is None:
             return False
-        self._settle(raw)
-        self._redis.lrem(self._list, 1, raw)
+        nonce = self._settle(raw)
+        pipe = self._redis.pipeline(transaction=bool(nonce))
+        pipe.lrem(self._list, 1, raw)
+        if nonce:
+            self._door.spend(nonce, pipe)
+        pipe.execute()
         return True
 
     def _next(self, block_s: float) -> bytes | None:
@@ -84,9 +90,12 @@ class InboxReader:
             found = self._redis.lmove(QUEUE_INBOX, self._list, "RIGHT", "LEFT")
         return found
 
-    def _settle(self, raw: bytes) -> None:
+    def _settle(self, raw: bytes) -> str:
+        """Do it or file it; the nonce that is spent thereby, if there is one."""
+        nonce = ""
         try:
-            envelope = open_envelope(raw)
+            envelope = self._door.open(raw)
+            nonce = envelope.nonce
             with structlog.contextvars.bound_contextvars(message=envelope.id, task=envelope.task):
                 self._do(envelope)
                 log.info("message_done", origin=envelope.origin)
@@ -97,6 +106,7 @@ class InboxReader:
         except Exception as exc:
             log.exception("message_crashed")
             self._file(raw, f"a bug: {type(exc).__name__}: {exc}")
+        return nonce
 
     def _file(self, raw: bytes, reason: str) -> None:
         letter = self._dead.file(raw, reason)
@@ -107,8 +117,8 @@ class InboxReader:
         match message:
             case Submit():
                 specs = [Wanted(spec) for spec in expand(message.spec)]
-                # without a key the message's own id is one: read twice after a crash, it makes its jobs once
-                self._commands.submit(specs, message.key or f"message:{envelope.id}")
+                # without a key the message's own id (its nonce, if signed) is one: read twice, it makes its jobs once
+                self._commands.submit(specs, message.key or f"message:{envelope.nonce or envelope.id}")
             case RegisterDeployment():
                 self._commands.register_deployment(message.job, message.name)
             case Cancel():

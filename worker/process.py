@@ -43,7 +43,7 @@ def run(
         return machines[pid]
 
     tasks.register(app, machine)
-    _connect_signals(settings, queues, stop)
+    _connect_signals(settings, queues, stop, with_hinteval="hints" in queues and ports is None)
     end_with_parent()
     app.worker_main(_argv(settings, queues, concurrency))
 
@@ -70,7 +70,7 @@ def _argv(settings: Settings, queues: Sequence[str], concurrency: int | None) ->
     ]
 
 
-def _connect_signals(settings: Settings, queues: Sequence[str], stop: StopFlag) -> None:
+def _connect_signals(settings: Settings, queues: Sequence[str], stop: StopFlag, *, with_hinteval: bool) -> None:
     from celery import signals
 
     @signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery is untyped
@@ -80,7 +80,7 @@ def _connect_signals(settings: Settings, queues: Sequence[str], stop: StopFlag) 
     @signals.worker_init.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery is untyped
     def before_the_fork(**_: Any) -> None:
         importlib.import_module("worker.adapters.together")  # a second of CPU, paid once and shared by the children
-        if "hints" in queues:
+        if with_hinteval:
             from worker.adapters import hinteval
 
             hinteval.load()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 
 
 class Proxy:
@@ -15,6 +16,7 @@ class Proxy:
         self._pairs: list[_Pair] = []
         self._lock = threading.Lock()
         self._swallows_new = False
+        self.lose_answer_if: Callable[[], bool] | None = None  #: asked at each answer; the first time true, it is lost
         self._listener = self._listen(0)
         self.port: int = self._listener.getsockname()[1]
 
@@ -70,14 +72,22 @@ class Proxy:
                 continue
             server.settimeout(None)
             with self._lock:
-                self._pairs.append(_Pair(client, server, deaf=self._swallows_new))
+                self._pairs.append(_Pair(client, server, self._loses, deaf=self._swallows_new))
+
+    def _loses(self) -> bool:
+        if self.lose_answer_if is None or not self.lose_answer_if():
+            return False
+        self.lose_answer_if = None
+        return True
 
 
 class _Pair:
     """One connection: two sockets, and a thread for each direction."""
 
-    def __init__(self, client: socket.socket, server: socket.socket, *, deaf: bool) -> None:
+    def __init__(self, client: socket.socket, server: socket.socket, loses: Callable[[], bool], *, deaf: bool) -> None:
         self.deaf = deaf
+        self._server = server
+        self._loses = loses
         self._sockets = (client, server)
         for source, sink in ((client, server), (server, client)):
             source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -92,6 +102,8 @@ class _Pair:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if source is self._server and self._loses():
+                    break
                 if not self.deaf:
                     sink.sendall(data)
         if not self.deaf:  # a dead line tells nobody that the other end has gone, either

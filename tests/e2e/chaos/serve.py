@@ -10,7 +10,8 @@ from common.settings import load
 from common.supervisor import Child, Supervisor
 
 ROLES = {
-    "worker": ("tests.e2e.chaos.worker", "platform,hints"),
+    "platform": ("worker", "celery", "platform"),
+    "hints": ("tests.e2e.chaos.worker", "hints"),
     "inbox": ("worker", "inbox"),
     "beat": ("worker", "beat"),
 }

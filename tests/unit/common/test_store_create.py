@@ -63,7 +63,7 @@ def test_equal_jobs_without_a_key_are_two_jobs(any_store: Store) -> None:
 def test_two_jobs_that_draw_the_same_id_do_not_become_one(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     draws: Iterator[str] = iter(["aaaaaaaa", "aaaaaaaa", "aaaaaaaa", "bbbbbbbb"])
     monkeypatch.setattr("common.store.secrets.token_hex", lambda size: next(draws))
-    first, second = (made(any_store, record={"name": name}) for name in ("first", "second"))
+    first, second = (made(any_store, digest=digest, record={"name": digest}) for digest in ("first", "second"))
     assert (first, second) == ("aaaaaaaa", "bbbbbbbb")
     assert any_store.get(first).name == "first"
     assert_invariants(any_store)
