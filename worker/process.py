@@ -89,8 +89,8 @@ def _connect_signals(settings: Settings, queues: Sequence[str], stop: StopFlag, 
         log.info("worker_starting", queues=list(queues), pid=os.getpid())
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery is untyped
-    def ready(**_: Any) -> None:
-        show_signs_of_life(make_store(settings, "worker"), queues)
+    def ready(sender: Any, **_: Any) -> None:
+        show_signs_of_life(make_store(settings, "worker"), queues, sender)
         log.info("worker_ready", queues=list(queues))
 
     @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery is untyped

@@ -17,6 +17,7 @@ class Proxy:
         self._lock = threading.Lock()
         self._swallows_new = False
         self.lose_answer_if: Callable[[], bool] | None = None  #: asked at each answer; the first time true, it is lost
+        self.cut_if: Callable[[bytes], bool] | None = None  #: asked at each request; a true answer ends its connection
         self._listener = self._listen(0)
         self.port: int = self._listener.getsockname()[1]
 
@@ -72,9 +73,12 @@ class Proxy:
                 continue
             server.settimeout(None)
             with self._lock:
-                self._pairs.append(_Pair(client, server, self._loses, deaf=self._swallows_new))
+                self._pairs.append(_Pair(client, server, self, deaf=self._swallows_new))
 
-    def _loses(self) -> bool:
+    def cuts(self, request: bytes) -> bool:
+        return self.cut_if is not None and self.cut_if(request)
+
+    def loses(self) -> bool:
         if self.lose_answer_if is None or not self.lose_answer_if():
             return False
         self.lose_answer_if = None
@@ -84,10 +88,10 @@ class Proxy:
 class _Pair:
     """One connection: two sockets, and a thread for each direction."""
 
-    def __init__(self, client: socket.socket, server: socket.socket, loses: Callable[[], bool], *, deaf: bool) -> None:
+    def __init__(self, client: socket.socket, server: socket.socket, proxy: Proxy, *, deaf: bool) -> None:
         self.deaf = deaf
         self._server = server
-        self._loses = loses
+        self._proxy = proxy
         self._sockets = (client, server)
         for source, sink in ((client, server), (server, client)):
             source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -102,7 +106,7 @@ class _Pair:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if source is self._server and self._loses():
+                if self._proxy.loses() if source is self._server else self._proxy.cuts(data):
                     break
                 if not self.deaf:
                     sink.sendall(data)

@@ -63,7 +63,7 @@ def test_connections_cut_again_and_again_during_work_cost_no_job(one: BadDays) -
     one.submit(6)
     for _ in range(6):
         cut = one.broker.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        assert cut > 3
+        assert cut, "there were some"
         eventually(lambda: len(one.broker.client_list(_type="normal")) > 3, "they are there again", 20)
     one.all_well()
 
@@ -114,6 +114,20 @@ def test_a_worker_process_that_ends_is_started_again(one: BadDays) -> None:
     for pid in one.workers():
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: len(one.ended()) == before + 2, "the supervisor has noticed", 10)
+    one.submit(1)
+    one.all_well()
+
+
+def test_a_worker_whose_acknowledgements_failed_does_not_stall(one: BadDays) -> None:
+    """Kombu keeps such messages as in hand, and asks for no more when it has its fill."""
+    before = len(one.ended())
+    one.line.cut_if = lambda request: b"unacked_index" in request and b"HDEL" in request
+    one.submit(6)
+    try:
+        eventually(lambda: len(one.ended()) > before, f"a worker noticed: {one.tail()}", NOTICED_S)
+    finally:
+        one.line.cut_if = None
+    assert "worker_stalled" in one.log()
     one.submit(1)
     one.all_well()
 
