@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from common.durations import seconds
 from common.errors import Conflict, InvalidSpec, NotFound, Unreachable
 from common.job import Job, Pointer
-from common.messages import deployment_name, idempotency_key
+from common.names import deployment_name, idempotency_key
 from common.pipeline import CANCEL, Step, rest
-from common.spec import JobSpec
 from common.states import JobState
 from common.store import NewJob, Store, Stored
+
+if TYPE_CHECKING:
+    from common.spec import JobSpec
 
 SENT_AT_ONCE = 200  #: jobs of one submit whose chains are sent right away; the tick feeds the rest
 FED_BY_TICK_MS = 0  #: such jobs are due at once
@@ -48,17 +49,31 @@ class Commands:
         self.nudge_lost: Unreachable | None = None
 
     def submit(self, wanted: Sequence[Wanted], key: str | None = None) -> list[Stored]:
-        """Store the jobs, all or none where the key conflicts with the first, and start them.
+        """Store the jobs, all or none, and start them.
 
-        With a key, one spec under it is one job for ever; of several specs each is one job under the key. Raises
-        Conflict when the key's job has other content, InvalidSpec for a key that is none.
+        Under a key the same specs, in the same order, make their jobs once, for ever. Raises Conflict when the key's
+        jobs have other content, InvalidSpec for a key that is none.
         """
         keys = _keys(wanted, key)
+        if key is not None:
+            self._check_owners(key, keys, wanted)
         jobs = [_new_job(one, its_key) for one, its_key in zip(wanted, keys, strict=True)]
         sent = self._store.create(jobs[:SENT_AT_ONCE])
         fed = self._feed(jobs[SENT_AT_ONCE:])
         self._nudge([(one.job_id, rest(JobState.ACCEPTED)) for one in sent if one.created])
         return sent + fed
+
+    def _check_owners(self, key: str, keys: Sequence[str], wanted: Sequence[Wanted]) -> None:
+        """Before anything is stored: a key that made other jobs must not make some of these."""
+        other_form = f"{key}/1" if keys == [key] else key
+        owners = self._store.owners([*keys, other_form])
+        digests = [one.digest for one in wanted] + [""]
+        for its_key, owner, digest in zip([*keys, other_form], owners, digests, strict=True):
+            if owner is not None and owner[1] != digest:
+                raise Conflict(
+                    f"the key {its_key!r} belongs to job {owner[0]}, which has another spec or other data",
+                    hint="use another key, or submit what was submitted before",
+                )
 
     def _feed(self, jobs: Sequence[NewJob]) -> list[Stored]:
         try:
@@ -150,4 +165,4 @@ def _keys(wanted: Sequence[Wanted], key: str | None) -> list[str]:
         raise InvalidSpec(f"--key: {exc}", code="invalid_key") from exc
     if len(wanted) == 1:
         return [key]
-    return [f"{key}/{hashlib.sha256(one.digest.encode()).hexdigest()[:12]}" for one in wanted]
+    return [f"{key}/{number}" for number in range(1, len(wanted) + 1)]

@@ -83,7 +83,8 @@ def reaching(url: str) -> Iterator[None]:
             raise Unreachable(f"Redis at {without_password(url)} refuses to write: {why}", hint=hint) from exc
         raise
     except RedisError as exc:
-        raise Unreachable(f"Redis at {without_password(url)}: {_short(exc)}") from exc
+        hint = "is it a Redis that listens there? set HINTRELAY_REDIS_URL to one"
+        raise Unreachable(f"Redis at {without_password(url)}: {_short(exc)}", hint=hint) from exc
 
 
 def _refusal(exc: ResponseError) -> tuple[str, str] | None:

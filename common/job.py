@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.errors import UnknownVersion
 from common.printable import storable
-from common.spec import JobSpec
 from common.states import FINISHED, JobState
+
+if TYPE_CHECKING:
+    from common.spec import JobSpec
 
 RECORD_VERSION = 1
 #: record fields that hold JSON; all others hold text as it is
@@ -101,6 +103,8 @@ class Job:
 
     @property
     def spec(self) -> JobSpec:
+        from common.spec import JobSpec  # pydantic takes 0.1 s, and a list of jobs does not need it
+
         return JobSpec.model_validate(self.spec_json)
 
     @property

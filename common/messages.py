@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from common.errors import InvalidMessage
+from common.names import deployment_name, idempotency_key
 from common.signing import Opened, is_signed
 from common.spec_errors import quoted, sentence
 
@@ -22,24 +22,6 @@ Verify = Callable[[str, dict[str, Any]], Opened]
 
 MAX_MESSAGE_BYTES = 1 << 20  #: of one envelope; a spec is a few hundred bytes
 MESSAGE_VERSION = 1
-DEPLOYMENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,199}")
-KEY_MAX = 200
-
-
-def deployment_name(name: str) -> str:
-    """`name` if it can be a deployment's. Raises ValueError with what is allowed."""
-    if not DEPLOYMENT_NAME.fullmatch(name):
-        raise ValueError(
-            "a deployment name is 1 to 200 of letters, digits and . _ : @ / + - and begins with a letter or digit"
-        )
-    return name
-
-
-def idempotency_key(key: str) -> str:
-    """`key` if it can be an idempotency key. Raises ValueError with what is allowed."""
-    if not key or len(key) > KEY_MAX or not key.isprintable():
-        raise ValueError(f"a key is 1 to {KEY_MAX} printable characters")
-    return key
 
 
 class _Message(BaseModel):

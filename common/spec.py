@@ -27,6 +27,12 @@ def _printable(text: str) -> str:
     return text
 
 
+def _open(source: str) -> str:
+    if "://" in source and "@" in source.partition("://")[2].partition("/")[0]:
+        raise ValueError("must not hold a user or password: the worker's environment gives those to fsspec")
+    return source
+
+
 def _duration(text: str) -> str:
     if not 0 < durations.seconds(text) <= 366 * 86400:
         raise ValueError(f"must be longer than 0 and at most 366d, not {text!r}")
@@ -46,7 +52,7 @@ Duration = Annotated[str, Field(max_length=50), AfterValidator(_duration)]
 class DatasetSpec(_Part):
     """Which questions, answers and hints."""
 
-    source: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_printable)]
+    source: Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_printable), AfterValidator(_open)]
     train: Text = "train"
     test: Text = "test"
     test_limit: Annotated[int, Field(ge=1, lt=2**31)] | None = None  #: first N questions; null is all

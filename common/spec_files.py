@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -59,6 +60,9 @@ def read(path: Path) -> Any:
 
 def loads(text: str, where: str, *, as_json: bool = False) -> Any:
     """The document in `text`; `where` names it in errors. Raises InvalidSpec."""
+    if not as_json and text.lstrip().startswith("{"):  # JSON by pipe; YAML would trip over its surrogate pairs
+        with contextlib.suppress(ValueError, RecursionError):
+            return json.loads(text, object_pairs_hook=_once)
     try:
         if as_json:
             return json.loads(text, object_pairs_hook=_once)

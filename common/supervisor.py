@@ -78,6 +78,8 @@ class Supervisor:
         now = time.monotonic()
         if child.process is not None:
             code = child.process.returncode
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.process.pid, signal.SIGKILL)  # what it started must not outlive it
             child.process = None
             child.failures = 0 if now - child.started > STEADY_S else child.failures + 1
             if self._fatal(code):

@@ -50,7 +50,7 @@ def _deferred(job: Job) -> str:
 def _resting(job: Job) -> str:
     since = f"since {_at(job.since)}"
     if job.state is JobState.TRAINING:
-        return f"waits for the platform's run {job.run_id} ({_run(job)}) {since}, until {_at(job.deadline)}"
+        return f"trains on the platform ({_run(job)}) {since}, until {_at(job.deadline)} at most; run {job.run_id}"
     if needs_a_person(job):
         return f"waits for a deployment name {since}: {command_for(job)}"
     if job.state is JobState.TRAINED:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import getpass
 import os
 import socket
+from typing import TYPE_CHECKING
 
-from common.artifacts import ArtifactStore
-from common.broker import Sender, make_celery
 from common.commands import Commands
 from common.connection import connect
 from common.errors import ConfigurationError
@@ -15,6 +14,10 @@ from common.eventlog import EventLog
 from common.settings import Settings
 from common.store import Store
 from producer.client import Producer
+
+if TYPE_CHECKING:
+    from common.artifacts import ArtifactStore
+    from common.broker import Sender
 
 
 class LazySender:
@@ -27,6 +30,8 @@ class LazySender:
     def send_many(self, nudges: object) -> None:
         if not nudges:
             return
+        from common.broker import Sender, make_celery
+
         self._sender = self._sender or Sender(make_celery(self._settings), self._settings)
         self._sender.send_many(nudges)  # type: ignore[arg-type]  # as in Commands.Nudger
 
@@ -47,6 +52,8 @@ def build(settings: Settings) -> Producer:
 
 def artifacts(settings: Settings) -> ArtifactStore:
     """The artifact store; its scratch folder is this machine's. Raises ConfigurationError for a URL that is none."""
+    from common.artifacts import ArtifactStore
+
     try:
         return ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch")
     except (ValueError, ImportError) as exc:  # fsspec's, for an unknown protocol and for one that is not installed

@@ -5,18 +5,19 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.commands import Commands, Wanted
-from common.dataset import is_name, is_url, parse, refuse_pickle, select
 from common.errors import InvalidSpec
 from common.eventlog import EventLog
 from common.events import Event
 from common.job import Job, Pointer
 from common.settings import Settings
-from common.spec import DatasetSpec, JobSpec
 from common.states import FINISHED, JobState
 from common.store import Store
+
+if TYPE_CHECKING:
+    from common.spec import DatasetSpec, JobSpec
 
 
 class SubmittedJob(str):
@@ -63,6 +64,8 @@ class Producer:
 
     def check(self, specs: Sequence[JobSpec]) -> builtins.list[tuple[JobSpec, Path | None]]:
         """Each spec with the local file of its data set, if it has one, checked. Raises InvalidSpec."""
+        from common.dataset import parse, select
+
         parsed: dict[Path, dict[str, Any]] = {}
         selected: set[DatasetSpec] = set()
         checked: builtins.list[tuple[JobSpec, Path | None]] = []
@@ -144,6 +147,8 @@ def _order(entry_id: str) -> tuple[int, int]:
 
 def local_file(source: str) -> Path | None:
     """The file that a source names here; None for a HintEval name or a URL. Raises InvalidSpec when it is missing."""
+    from common.dataset import is_name, is_url
+
     if source.startswith("file://"):
         source = source.removeprefix("file://")
     elif is_url(source) or is_name(source):
@@ -157,6 +162,8 @@ def local_file(source: str) -> Path | None:
 
 
 def _read(path: Path, source: str) -> bytes:
+    from common.dataset import refuse_pickle
+
     try:
         with path.open("rb") as file:
             refuse_pickle(source, file.read(2))

@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import socket
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,6 +31,8 @@ def run(
 ) -> None:
     """Serve `queues` until SIGTERM. Threads wait on the platform; HintEval is CPU-bound and gets processes."""
     settings.api_key  # noqa: B018  # no key: say so now, not at the first job
+    from celery.platforms import SecurityWarning
+
     app = make_celery(settings)
     stop = StopFlag()
     machines: dict[int, Machine] = {}
@@ -45,6 +48,7 @@ def run(
     tasks.register(app, machine)
     _connect_signals(settings, queues, stop, with_hinteval="hints" in queues and ports is None)
     end_with_parent()
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # of root: the container's user is ours to choose
     app.worker_main(_argv(settings, queues, concurrency))
 
 

@@ -40,10 +40,15 @@ def python(name: str, args: Sequence[str], env: Mapping[str, str], logs: Path | 
     return Child(name, _logged([sys.executable, "-m", *args], name, logs), env)
 
 
+def leashed(name: str, argv: Sequence[str], env: Mapping[str, str], logs: Path | None) -> Child:
+    """A program that does not know of us, on a leash: it ends when this process does, even by kill -9."""
+    return python(name, ["common.leash", *argv], env, logs)
+
+
 def valkey(settings: Settings, logs: Path | None) -> Child:
     """The embedded Valkey at the port of the store's URL, its data under home."""
     port = urlsplit(settings.redis_url).port or 6379
-    return Child("valkey", _logged(embedded.argv(settings.home / "valkey", port), "valkey", logs))
+    return leashed("valkey", embedded.argv(settings.home / "valkey", port), {"PYTHONPATH": here()}, logs)
 
 
 def _logged(argv: Sequence[str], name: str, logs: Path | None) -> list[str]:

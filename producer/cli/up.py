@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,8 @@ from common.errors import ConfigurationError
 from common.settings import NAMES, Settings, listens, load, without_password
 from common.supervisor import Child
 from producer.cli.context import Tools, pass_tools
-from producer.cli.crew import Crew, has_hints, here, python, roles, stop_on_signals, valkey
+from producer.cli.crew import Crew, has_hints, here, leashed, roles, stop_on_signals, valkey
+from producer.cli.only_one import only_one
 from producer.cli.output import leave, say
 
 
@@ -34,12 +36,13 @@ def up(tools: Tools, with_sandbox: bool, port: int | None, speed: float | None, 
     _ = settings.api_key  # none: exit 3, before anything starts
     logs.configure(settings)
     folder = settings.home / "logs" if quiet_logs else None
-    crew = build_crew(tools, settings, folder, with_sandbox, speed)
-    stop_on_signals(crew)
-    _check_reachable(settings, own_store=crew.has_store)
-    crew.start_store(settings.redis_url)
-    _greet(settings, crew, folder)
-    code = crew.run()
+    with only_one(settings.home):
+        crew = build_crew(tools, settings, folder, with_sandbox, speed)
+        stop_on_signals(crew)
+        _check_reachable(settings, own_store=crew.has_store)
+        crew.start_store(settings.redis_url)
+        _greet(settings, crew, folder)
+        code = crew.run()
     say("all is stopped" if code == 0 else f"stopped: a role ended with exit code {code}; its words are in the logs")
     leave(code)
 
@@ -73,7 +76,8 @@ def _sandbox(settings: Settings, env: dict[str, str], folder: Path | None, speed
     if where.hostname not in {"127.0.0.1", "localhost"}:
         raise ConfigurationError(f"HINTRELAY_SANDBOX_URL: {settings.sandbox_url} is not on this machine")
     args = ["sandbox", "--port", str(where.port or 80), "--data", str(settings.home / "sandbox")]
-    return python("sandbox", [*args, *(["--speed", str(speed)] if speed else [])], env, folder)
+    speeding = ["--speed", str(speed)] if speed else []
+    return leashed("sandbox", [sys.executable, "-m", *args, *speeding], env, folder)
 
 
 def _check_reachable(settings: Settings, *, own_store: bool) -> None:

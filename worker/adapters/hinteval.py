@@ -15,6 +15,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import httpx
+
 from common.errors import ConfigurationError, Permanent, Transient
 from common.spec import GenerateSpec, Metric
 from worker.adapters.together_errors import platform_words, retry_after
@@ -134,8 +136,12 @@ class HintEvalModel:
             batch_size=1,
             checkpoint=False,
         )
+        # a plain httpx client: OpenAI's own closes itself on a loop that has ended with its thread, and complains aloud
         asker._hint_generator.client = AsyncOpenAI(
-            base_url=self._base_url, api_key=self._api_key, timeout=ASK_TIMEOUT_S, max_retries=ASK_RETRIES
+            base_url=self._base_url,
+            api_key=self._api_key,
+            max_retries=ASK_RETRIES,
+            http_client=httpx.AsyncClient(timeout=httpx.Timeout(ASK_TIMEOUT_S, connect=5.0)),
         )
         return asker
 

@@ -66,6 +66,15 @@ def test_several_specs_under_one_key_are_one_job_each(commands: Commands) -> Non
     assert [one.created for one in more] == [False, False, True]
 
 
+def test_a_key_that_made_a_sweep_makes_no_other_one(commands: Commands, any_store: Store) -> None:
+    """Found by a stranger: `--set` on a second submit under the key made, and would have paid for, a second sweep."""
+    commands.submit([Wanted(spec(finetune={"n_epochs": n})) for n in (1, 2)], "sweep")
+    for other in ([3, 4], [1, 3], [2, 1], [3]):
+        with pytest.raises(Conflict, match=r"'sweep(/[12])?' belongs to job"):
+            commands.submit([Wanted(spec(finetune={"n_epochs": n})) for n in other], "sweep")
+    assert len(any_store.ids()) == 2
+
+
 @pytest.mark.parametrize("key", ["", "k" * 201, "a\nb"])
 def test_a_key_that_is_none_is_refused(commands: Commands, any_store: Store, key: str) -> None:
     with pytest.raises(InvalidSpec, match="--key: a key is 1 to 200 printable characters"):
