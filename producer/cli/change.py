@@ -38,7 +38,7 @@ def deploy(tools: Tools, job: str, name: str, output: str) -> None:
         emit(job_json(found), output)
         return
     click.echo(f"{found.id}  {printable(found.name)}  answers under {printable(name)}")
-    say(f"it {rail.sentence(found)}" if not found.finished else f"it is {found.state}")
+    say(rail.standing(found))
     _tell_lost(tools)
 
 

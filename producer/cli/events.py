@@ -19,14 +19,15 @@ LONGEST = 120  #: characters of one value in a table; JSON has all of it
 
 @click.command()
 @click.argument("job")
-@click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended; -o json prints then.")
 @output_option
 @pass_tools
 def events(tools: Tools, job: str, follow: bool, output: str) -> None:
     """Show the history of one job."""
     if follow:
-        for event in tools.producer.watch(job):
-            print_event(event, output)
+        with Printer(output) as printer:
+            for event in tools.producer.watch(job):
+                printer.add(event)
         return
     found = tools.producer.events(job)
     if output != "table":
@@ -37,8 +38,29 @@ def events(tools: Tools, job: str, follow: bool, output: str) -> None:
         say("its events are no longer kept")
 
 
+class Printer:
+    """Events as they happen: a line each, at once; with json one array when it ends, also by Ctrl-C."""
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+        self._kept: list[Event] = []
+
+    def add(self, event: Event, name: str = "") -> None:
+        if self._output == "json":
+            self._kept.append(event)
+        else:
+            print_event(event, self._output, name)
+
+    def __enter__(self) -> Printer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._output == "json" and (kind is None or kind is KeyboardInterrupt):  # an error is the JSON otherwise
+            emit_all((event.dump() for event in self._kept), "json")
+
+
 def print_event(event: Event, output: str, name: str = "") -> None:
-    """One line, at once; JSON too is one object a line here, as an array has no end to wait for."""
+    """One line, at once; JSON is one object a line here."""
     if output != "table":
         emit(event.dump(), "jsonl")
         return

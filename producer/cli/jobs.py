@@ -65,7 +65,7 @@ def print_jobs(jobs: Sequence[Job]) -> None:
         ]
         for job in jobs
     ]
-    print_table(["JOB", "NAME", "WAY", "STATE", "AGE", "WAITING"], rows)
+    print_table(["JOB", "NAME", "WAY", "STATE", "AGE", "WAITING"], rows, gives_way=("AGE", "WAY"))
 
 
 @click.command()
@@ -112,9 +112,12 @@ def pending(tools: Tools, output: str) -> None:
         say("no job waits for a person")
         return
     for job in jobs:
-        click.echo(f"{job.id}  {printable(job.name)}")
-        click.echo(f"  {printable(waiting(job) or '')}")
-        click.echo(f"  $ {command_for(job)}")
+        command = command_for(job)
+        since = (waiting(job) or "").removesuffix(command).rstrip(": ")
+        click.echo(f"{job.id}  {printable(job.name)}  {printable(since)}")
+        if model := job.facts.get("output_name"):
+            click.echo(f"  model  {printable(str(model))}")
+        click.echo(f"  $ {command}")
 
 
 def _pending_json(job: Job) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from common.states import JobState
 from common.view import job_json
 from producer.cli import rail
 from producer.cli.context import Tools
-from producer.cli.output import console, say
+from producer.cli.output import LEAST, LEAST_OF_LAST, console, say
 from producer.cli.patience import POLL_S, JobReader
 from producer.cli.verdict import verdict
 
-BAR_WIDTH = 14
+BAR_WIDTH, ID_WIDTH, RAIL_WIDTH = 14, 8, 6
 ENDED = {Exit.DONE, Exit.SOME_FAILED, Exit.CANCELLED}
 
 
@@ -33,7 +33,7 @@ def watch_live(tools: Tools, ids: Sequence[str], until: float | None) -> Exit:
             jobs = reader.look()
             code = Exit.NOT_FINISHED if jobs is None else verdict(jobs)
             if jobs is not None:
-                live.update(draw(jobs, screen.height - 2))
+                live.update(draw(jobs, screen.height - 2, screen.width))
             if code in ENDED or (until is not None and tools.clock() >= until):
                 break
             tools.sleep(POLL_S)
@@ -42,18 +42,29 @@ def watch_live(tools: Tools, ids: Sequence[str], until: float | None) -> Exit:
     return code
 
 
-def draw(jobs: Sequence[Job], height: int) -> Table:
-    """The table for a screen of `height` lines; where they are too few, jobs that have ended give way."""
+def draw(jobs: Sequence[Job], height: int, width: int = 150) -> Table:
+    """The table for a screen of `height` lines; where they are too few, jobs that have ended give way.
+
+    On a narrow one the rail gives way, then names are cut, then the sentences; ids and states never are.
+    """
     room = max(3, height)
     shown = sorted(jobs, key=lambda job: job.finished)[: room - 1] if len(jobs) > room else jobs
     table = Table.grid(padding=(0, 2), pad_edge=False, expand=True)
-    for _ in range(4):
-        table.add_column(no_wrap=True)
+    names = max((_name(job).cell_len for job in shown), default=0)
+    spare = width - ID_WIDTH - BAR_WIDTH - 6 - LEAST_OF_LAST
+    wide = spare >= names + RAIL_WIDTH + 2
+    table.add_column(no_wrap=True, min_width=ID_WIDTH)
+    table.add_column(no_wrap=True, overflow="ellipsis", width=min(names, max(LEAST["NAME"], spare)))
+    if wide:
+        table.add_column(no_wrap=True, min_width=RAIL_WIDTH)
+    table.add_column(no_wrap=True, min_width=BAR_WIDTH)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     for job in shown:
-        table.add_row(job.id, _name(job), rail.coloured(job), _bar(job), _sentence(job))
+        way = [rail.coloured(job)] if wide else []
+        table.add_row(job.id, _name(job), *way, _bar(job), _sentence(job))
     if len(shown) < len(jobs):
-        table.add_row("", Text(f"and {len(jobs) - len(shown)} more", "dim"))
+        table.caption = Text(f"and {len(jobs) - len(shown)} more", "dim")
+        table.caption_justify = "left"
     return table
 
 

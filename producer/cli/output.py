@@ -70,20 +70,49 @@ def console(*, err: bool = False) -> Console:
     return made if made.is_terminal else Console(**plain, width=100_000)
 
 
-def print_table(heads: Sequence[str], rows: Sequence[Sequence[str | Text]], *, err: bool = False) -> None:
-    """A table; on a TTY its last column is cut to the width that is left."""
+LEAST = {"NAME": 12}  #: cells that a column keeps, other than the last, which may be cut at all
+LEAST_OF_LAST = 20
+
+
+def fit(columns: Sequence[Sequence[str]], room: int, gives_way: Sequence[str] = ()) -> dict[str, int]:
+    """Head -> width, of the columns to be shown: `gives_way` goes first, then NAME is cut, then the last column."""
     from rich.cells import cell_len
+
+    widths = {column[0]: max(map(cell_len, column)) for column in columns}
+    last = columns[-1][0]
+    for head in (*gives_way, None):
+        left = room - sum(width + 2 for name, width in widths.items() if name != last)
+        if left >= min(widths[last], LEAST_OF_LAST):
+            break
+        if head is not None:
+            del widths[head]
+    for name, least in LEAST.items():
+        missing = min(widths[last], LEAST_OF_LAST) - left
+        if name in widths and missing > 0:
+            given = min(missing, max(0, widths[name] - least))
+            widths[name] -= given
+            left += given
+    return {**widths, last: max(1, min(widths[last], left))}
+
+
+def print_table(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str | Text]],
+    *,
+    err: bool = False,
+    gives_way: Sequence[str] = (),
+) -> None:
+    """A table; where a TTY is narrow, columns give way, and names and the last column are cut. Others never are."""
     from rich.table import Table
 
     out = console(err=err)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    widths = [max(cell_len(str(cell)) for cell in column) for column in zip(heads, *rows, strict=True)]
-    room = max(20, out.width - sum(width + 2 for width in widths[:-1]))
-    for number, head in enumerate(heads):
-        last = number == len(heads) - 1
-        table.add_column(head, no_wrap=True, overflow="ellipsis", max_width=room if last else None)
+    widths = fit([[str(cell) for cell in column] for column in zip(heads, *rows, strict=True)], out.width, gives_way)
+    out.width = max(out.width, sum(width + 2 for width in widths.values()))
+    for head, width in widths.items():
+        table.add_column(head, no_wrap=True, overflow="ellipsis", width=width)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(cell for head, cell in zip(heads, row, strict=True) if head in widths))
     with out.capture() as captured:
         out.print(table)
     text = "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))

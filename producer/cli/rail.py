@@ -29,9 +29,15 @@ def legs(job: Job) -> list[str]:
     """done, now, bad or todo, for each of LEGS."""
     ended_badly = job.state in {JobState.FAILED, JobState.CANCELLED}
     word = str((job.error or {}).get("stage")) if ended_badly else str(job.state)
-    behind = BEHIND.get(word, 0)
+    behind = BEHIND[word] if word in BEHIND else _came_to(job)
     here = ["bad" if ended_badly else "now"] if behind < len(LEGS) else []
     return ["done"] * behind + here + ["todo"] * (len(LEGS) - behind - len(here))
+
+
+def _came_to(job: Job) -> int:
+    """Legs behind a job that was ended between stages, by what its record holds."""
+    marks = (("hints", 5), ("output_name", 3), ("file_id", 2), ("run_id", 2), ("training", 1))
+    return next((behind for name, behind in marks if job.facts.get(name)), 0)
 
 
 def compact(job: Job) -> str:
@@ -51,13 +57,13 @@ def coloured(job: Job) -> Text:
 
 
 def spelled(job: Job) -> Text:
-    """data > file > train > deploy > hints > score, coloured."""
+    """data > file > [train] > deploy > hints > score, coloured; in brackets where the job is, or where it ended."""
     from rich.text import Text
 
     rail = Text()
     for name, leg in zip(LEGS, legs(job), strict=True):
         rail.append(" > " if rail.plain else "", "dim")
-        rail.append(name, LEG_STYLES[leg])
+        rail.append(f"[{name}]" if leg in {"now", "bad"} else name, LEG_STYLES[leg])
     return rail
 
 
@@ -76,6 +82,14 @@ def sentence(job: Job) -> str:
         error = job.error or {}
         return printable(" ".join(str(error.get("message") or job.state).split()))
     return printable(waiting(job) or "")
+
+
+def standing(job: Job) -> str:
+    """Where the job stands, as a clause: `it waits for ...`, `evaluate is at work on ...`, `it is failed: ...`."""
+    words = sentence(job)
+    if job.finished:
+        return f"it is {job.state}" if words in {"", str(job.state)} else f"it is {job.state}: {words}"
+    return f"it {words}" if words.startswith("waits ") else words
 
 
 def brief(job: Job) -> str:

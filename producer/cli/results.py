@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
@@ -13,7 +14,7 @@ from common.errors import ArtifactLost, Conflict, Transient, Unreachable
 from common.job import Job
 from producer.cli import rail
 from producer.cli.context import Tools, pass_tools
-from producer.cli.output import output_option, print_table, say
+from producer.cli.output import json_text, output_option, print_table, say
 
 
 @click.command()
@@ -24,11 +25,12 @@ from producer.cli.output import output_option, print_table, say
 def results(tools: Tools, job: str, file: Path | None, output: str) -> None:
     """Print a job's hints and scores as HintEval JSON.
 
-    It is JSON whatever -o says; with -o json errors are JSON too.
+    It is JSON whatever -o says: with -o jsonl on one line, else as it was stored. With both, errors are JSON too.
     """
-    del output
     found = tools.producer.get(job)
     data = read_results(tools, found)
+    if output == "jsonl":  # a lone surrogate becomes its escape in JSON
+        data = json_text(json.loads(data), one_line=True).encode("utf-8", "backslashreplace")
     if file is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data + b"\n")
@@ -43,7 +45,7 @@ def read_results(tools: Tools, job: Job) -> bytes:
     """The bytes of the results. Raises Conflict while there are none."""
     pointer = job.pointer("results")
     if pointer is None:
-        why = f"it is {job.state}: {rail.sentence(job)}" if job.finished else f"it {rail.sentence(job)}"
+        why = rail.standing(job)
         raise Conflict(f"job {job.id} has no results yet: {why}", code="no_results")
     try:
         return tools.artifacts.get(pointer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ import click
 from producer.cli.context import Tools
 from producer.cli.failures import BROKEN_PIPE, INTERRUPTED, report, wanted_format
 from producer.cli.registry import COMMANDS, SECTIONS
+
+#: a disk, a quota or a file that is full
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Root(click.Group):
@@ -52,6 +56,8 @@ class Root(click.Group):
         except BrokenPipeError:
             raise
         except Exception as exc:
+            if isinstance(exc, OSError) and exc.errno in FULL:
+                return _full(exc)
             return report(exc, wanted_format(argv))
         return code if isinstance(code, int) else 0
 
@@ -68,6 +74,16 @@ def _never_crash_on_odd_text() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _full(exc: OSError) -> int:
+    """What is printed, or kept, has no room; the interpreter must not try again as it ends."""
+    click.echo(f"hintrelay: the output cannot be written: {exc.strerror}", err=True)
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return 1
 
 
 def _hushed(code: int) -> int:

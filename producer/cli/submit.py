@@ -12,6 +12,7 @@ import click
 from common.job import LISTED, Job
 from common.printable import printable
 from common.spec import JobSpec
+from common.states import JobState
 from common.view import job_json
 from producer.cli import rail
 from producer.cli.context import Tools, pass_tools
@@ -45,6 +46,7 @@ def submit(
         stored = producer.submit_all(wanted, key)
     jobs = producer.store.many([one.id for one in stored], FIELDS)
     _print(jobs, stored, output)
+    _tell_ended(jobs)
     if producer.commands.nudge_lost is not None:
         say("the broker cannot be reached just now: the jobs are stored, and the tick will send them")
     if watching:
@@ -73,6 +75,15 @@ def _print(jobs: Sequence[Job], stored: Sequence[SubmittedJob], output: str) -> 
         [job.id, printable(job.name), rail.state(job), "new" if created[job.id] else "known"] for job in jobs
     ]
     print_table(["JOB", "NAME", "STATE", ""], rows)
+
+
+def _tell_ended(jobs: Sequence[Job]) -> None:
+    """Of jobs found under their key that will not go on by themselves: what to do."""
+    for job in jobs:
+        if job.state is JobState.FAILED:
+            say(f"{job.id} is known and failed: hintrelay retry {job.id} takes it up again")
+        elif job.state is JobState.CANCELLED:
+            say(f"{job.id} is known and cancelled: submit it under another --key to start it anew")
 
 
 def _footer(jobs: Sequence[Job]) -> None:

@@ -14,7 +14,7 @@ from common.printable import printable
 from common.states import FINISHED, JobState
 from producer.cli import rail
 from producer.cli.context import Tools, pass_tools
-from producer.cli.events import print_event
+from producer.cli.events import Printer
 from producer.cli.output import leave, output_option, say
 from producer.cli.patience import JobReader, duration, follow
 from producer.cli.verdict import final, verdict
@@ -32,7 +32,8 @@ def watch(tools: Tools, jobs: Sequence[str], timeout: float | None, output: str)
     """Watch jobs as they move, until they have ended.
 
     Without JOB: all that have not ended. Exit codes as of `wait`; on a terminal it stays while a job
-    waits for a person. With -o json or jsonl, or off a terminal: one line for each event.
+    waits for a person. Off a terminal: one line for each event. With -o jsonl one event a line, with -o json an
+    array of them at the end; both begin with the latest event of each job, which tells where it stands.
     """
     ids = job_ids(tools, jobs) if jobs else [job.id for job in tools.producer.list() if not job.finished]
     if not ids:
@@ -50,7 +51,8 @@ def watch_jobs(tools: Tools, ids: Sequence[str], timeout_s: float | None, output
 
             code = watch_live(tools, ids, until)
         else:
-            code = watch_events(tools, ids, until, output)
+            with Printer(output) as printer:
+                code = watch_events(tools, ids, until, output, printer)
     except KeyboardInterrupt:
         say(f"stopped watching; the job{'s go' if len(ids) > 1 else ' goes'} on")
         return Exit.INTERRUPTED
@@ -59,19 +61,22 @@ def watch_jobs(tools: Tools, ids: Sequence[str], timeout_s: float | None, output
     return code
 
 
-def watch_events(tools: Tools, ids: Sequence[str], until: float | None, output: str) -> Exit:
+def watch_events(tools: Tools, ids: Sequence[str], until: float | None, output: str, printer: Printer) -> Exit:
     """One line for each event of these jobs, as it happens."""
     after = tools.producer.events_log.last_id()
     reader = JobReader(tools, ids)
     jobs = reader.look() or []
     names = {job.id: job.name for job in jobs}
     stands = {job.id: str(job.state) for job in jobs}
-    _introduce(jobs, output)
+    if output in {"json", "jsonl"}:
+        _begin(tools, jobs, after, printer)
+    else:
+        _introduce(jobs, output)
     if final(code := verdict(jobs), people_may_come=until is not None):
         return code
     for event in follow(tools, after):
         if event is not None and event.job in names:
-            _line(event, output, names[event.job])
+            _line(event, output, names[event.job], printer)
             stands[event.job] = event.to or stands[event.job]
         over = until is not None and tools.clock() >= until
         if over or event is None or (event.job in names and RESTING.issuperset(stands.values())):
@@ -81,6 +86,14 @@ def watch_events(tools: Tools, ids: Sequence[str], until: float | None, output: 
     return code
 
 
+def _begin(tools: Tools, jobs: Sequence[Job], after: str, printer: Printer) -> None:
+    """The latest event of each job up to entry `after`; those that follow come as they happen."""
+    for job in jobs:
+        past = [event for event in tools.producer.events(job.id) if _order(event.id) <= _order(after)]
+        for event in past[-1:]:
+            printer.add(event)
+
+
 def _introduce(jobs: Sequence[Job], output: str) -> None:
     """Where the jobs stand when the watching begins."""
     for job in jobs:
@@ -88,9 +101,14 @@ def _introduce(jobs: Sequence[Job], output: str) -> None:
         click.echo(line, err=output != "table")
 
 
-def _line(event: Event, output: str, name: str) -> None:
+def _order(entry_id: str) -> tuple[int, int]:
+    ms, _, number = entry_id.partition("-")
+    return int(ms), int(number or 0)
+
+
+def _line(event: Event, output: str, name: str, printer: Printer) -> None:
     if output == "talk":
         say(f"{event.job}  {printable(name)}  {event.type}")
     else:
-        print_event(event, output, name)
+        printer.add(event, name)
         sys.stdout.flush()

@@ -45,9 +45,7 @@ def test_a_resting_job_waits_for_a_worker_of_its_queue(state: JobState, begins: 
 
 
 def test_a_job_in_training_waits_for_the_platform_and_says_how_far_it_is() -> None:
-    assert sentence(JobState.TRAINING, {"run_id": "ft-1"}).startswith(
-        "trains on the platform (just started) since "
-    )
+    assert sentence(JobState.TRAINING, {"run_id": "ft-1"}).startswith("trains on the platform (just started) since ")
     progress = {"epochs": 1, "epochs_total": 3, "queue_depth": 2, "next_state_at": 1_700_000_000}
     text = sentence(JobState.TRAINING, {"run_id": "ft-1", "status": "running", "progress": progress})
     assert "(running, epoch 1 of 3, 2 before it, next state about 14 Nov " in text

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from common.states import JobState
-from common.store import Store
+from common.store import Refusal, Store
 from producer.cli.context import Tools
 from tests.jobs_made import RecordingNudger, in_state, made
 from tests.unit.producer.conftest import Run, error_of, loaded
@@ -110,3 +110,17 @@ def test_results_in_another_artifact_store_are_told(run: Run, job_store: Store, 
     job_id = in_state(job_store, JobState.SUCCEEDED, results={"sha256": "ab" * 32, "size": 3})
     result = run("results", job_id, "-o", "json")
     assert (result.exit_code, error_of(result)["code"]) == (8, "no_artifact")
+
+
+def test_results_in_jsonl_are_one_line(run: Run, job_store: Store, tools: Tools) -> None:
+    job_id = with_results(job_store, tools, b'{\n "a": "\\ud800"\n}')
+    (line,) = run("results", job_id, "-o", "jsonl").stdout.splitlines()
+    assert json.loads(line) == {"a": "\ud800"}
+
+
+def test_where_a_job_stands_is_a_clause(run: Run, job_store: Store) -> None:
+    result = run("results", in_state(job_store, JobState.CANCELLED, error={"message": "cancelled"}))
+    assert "no results yet: it is cancelled\n" in result.stderr
+    job_id = in_state(job_store, JobState.GENERATED)
+    assert not isinstance(job_store.claim(job_id, "evaluate", None, 30_000), Refusal)
+    assert "no results yet: evaluate is at work on" in run("results", job_id).stderr

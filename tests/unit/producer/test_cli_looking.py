@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from common.connection import Client
 from common.states import JobState
 from common.store import Store
+from producer.cli.output import fit
 from tests.jobs_made import in_state, made
 from tests.unit.producer.conftest import Run, loaded
 
@@ -73,7 +76,7 @@ def test_show_takes_the_beginning_of_an_id(run: Run, job_store: Store) -> None:
 def test_the_page_of_one_job_has_its_facts(run: Run, job_store: Store) -> None:
     job_id = in_state(job_store, JobState.FAILED, error={"stage": "upload", "code": "x", "message": "no disk"})
     words = run("show", job_id).stdout
-    for fact in (job_id, "failed", "no disk", "acme/base", "data > file > train"):
+    for fact in (job_id, "failed", "no disk", "acme/base", "data > [file] > train"):
         assert fact in words
 
 
@@ -85,7 +88,10 @@ def test_pending_gives_the_exact_command(run: Run, job_store: Store) -> None:
     assert set(one) == {"job", "name", "model", "since", "waiting", "command"}
     assert (one["job"], one["model"]) == (waiting, "acme/tuned")
     assert one["command"] == f"hintrelay deploy {waiting} NAME"
-    assert one["command"] in run("pending").stdout
+    words = run("pending").stdout
+    assert words.count(one["command"]) == 1
+    assert "acme/tuned" in words
+    assert f"{waiting}  demo  waits for a deployment name since " in words
 
 
 def test_nothing_pending_is_said(run: Run) -> None:
@@ -103,6 +109,24 @@ def test_events_are_the_jobs_own(run: Run, job_store: Store) -> None:
 
 def test_following_ends_with_the_job(run: Run, job_store: Store) -> None:
     job_id = in_state(job_store, JobState.SUCCEEDED)
-    lines = run("events", job_id, "-f", "-o", "json").stdout.splitlines()
+    assert loaded(run("events", job_id, "-f", "-o", "json"))[-1]["to"] == "succeeded"
+    lines = run("events", job_id, "-f", "-o", "jsonl").stdout.splitlines()
     assert json.loads(lines[-1])["to"] == "succeeded"
     assert "job_succeeded" in run("events", job_id, "-f").stdout
+
+
+def test_a_cancelled_job_shows_how_far_it_came(run: Run, job_store: Store) -> None:
+    error = {"stage": "cancel", "message": "cancelled"}
+    job_id = in_state(job_store, JobState.CANCELLED, error=error, run_id="ft-1")
+    assert "data > file > [train] > deploy" in run("show", job_id).stdout
+
+
+@pytest.mark.parametrize("room", [60, 70, 80, 120])
+def test_on_a_narrow_terminal_ids_and_states_stay_whole(room: int) -> None:
+    heads = ["JOB", "NAME", "WAY", "STATE", "AGE", "WAITING"]
+    row = ["7f3a0c21", "sample-lr5e-05-and-more", "######", "succeeded", "12 minutes", "waits " * 20]
+    widths = fit(list(zip(heads, row, strict=True)), room, ("AGE", "WAY"))
+    assert (widths["JOB"], widths["STATE"]) == (8, 9)
+    assert sum(width + 2 for width in widths.values()) - 2 <= room
+    assert ("AGE" in widths) <= ("WAY" in widths)
+    assert widths["WAITING"] >= 20

@@ -193,3 +193,11 @@ def test_an_artifact_store_of_an_unknown_kind_is_a_configuration_error(tmp_path:
     settings = load(environ={"HINTRELAY_HOME": str(tmp_path), "HINTRELAY_ARTIFACTS": "nosuch://bucket"})
     with pytest.raises(ConfigurationError, match="HINTRELAY_ARTIFACTS: nosuch://bucket"):
         bootstrap.artifacts(settings)
+
+
+def test_a_full_disk_is_one_sentence_and_no_bug() -> None:
+    with Path("/dev/full").open("w") as full:
+        argv = [sys.executable, "-m", "producer.cli", "schema", "job"]
+        done = subprocess.run(argv, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "hintrelay: the output cannot be written: No space left on device\n"

@@ -154,3 +154,11 @@ def test_rows_that_the_worker_will_download_are_not_guessed(run: Run, tmp_path: 
     spec = {"version": 1, "dataset": {"source": "WikiHint"}, "finetune": {"model": "a"}}
     written(tmp_path, "named.yaml", yaml.safe_dump(spec))
     assert loaded(run("plan", "named.yaml", "-o", "json"))[0]["train_rows"] is None
+
+
+def test_a_known_job_that_was_cancelled_is_told(run: Run, spec_file: Path) -> None:
+    jobs = loaded(run("submit", str(spec_file), "--key", "night", "-o", "json"))
+    run("cancel", jobs[0]["job"])
+    result = run("submit", str(spec_file), "--key", "night")
+    assert f"{jobs[0]['job']} is known and cancelled" in result.stderr
+    assert "another --key" in result.stderr

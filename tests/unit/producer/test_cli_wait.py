@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -199,12 +200,27 @@ def test_watch_ends_when_only_people_can_move_on(run: Run, job_store: Store, too
     assert "hintrelay pending says for what" in result.stderr
 
 
-def test_watch_in_json_is_one_event_a_line(run: Run, job_store: Store, tools: Tools, redis: Client) -> None:
+def test_watch_in_json_is_one_array_from_where_the_job_stands(
+    run: Run, job_store: Store, tools: Tools, redis: Client
+) -> None:
     job_id = in_state(job_store, S.GENERATED)
     tools.producer.events_log = ScriptedLog(redis, [move(job_store, job_id, S.GENERATED, S.FAILED)])
     result = run("watch", job_id, "-o", "json")
     assert result.exit_code == 100
-    assert [json.loads(line)["type"] for line in result.stdout.splitlines()] == ["job_failed"]
+    assert [event["to"] for event in json.loads(result.stdout)] == ["generated", "failed"]
+    (line,) = run("watch", job_id, "-o", "jsonl").stdout.splitlines()
+    assert json.loads(line)["to"] == "failed"
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_the_live_view_keeps_ids_and_states_whole(job_store: Store, width: int) -> None:
+    job = job_store.get(in_state(job_store, S.SUCCEEDED))
+    out = console()
+    with out.capture() as captured:
+        out.print(draw([replace(job, name="n" * 50)], 20, width), width=width)
+    (line,) = captured.get().splitlines()
+    assert job.id in line
+    assert "succeeded" in line
 
 
 def test_watch_gives_up_at_the_timeout(run: Run, job_store: Store, tools: Tools, redis: Client, time: Time) -> None:
