@@ -21,7 +21,6 @@ from common.spec_errors import quoted, sentence
 Verify = Callable[[str, dict[str, Any]], Opened]
 
 MAX_MESSAGE_BYTES = 1 << 20  #: of one envelope; a spec is a few hundred bytes
-MESSAGE_VERSION = 1
 
 
 class _Message(BaseModel):

@@ -6,6 +6,7 @@ import gc
 import importlib
 import os
 import socket
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -36,14 +37,15 @@ def run(
     app = make_celery(settings)
     stop = StopFlag()
     machines: dict[int, Machine] = {}
+    building = threading.Lock()  # free at the fork: the main process of a forking pool builds nothing
 
     def machine() -> Machine:
-        """This process's own parts: a connection must not cross a fork."""
+        """This process's own parts: a connection must not cross a fork; one set for all of its threads."""
         pid = os.getpid()
-        if pid not in machines:
-            machines.clear()
-            machines[pid] = build(settings, queues, stop, ports() if ports else None)
-        return machines[pid]
+        with building:
+            if pid not in machines:
+                machines[pid] = build(settings, queues, stop, ports() if ports else None)
+            return machines[pid]
 
     tasks.register(app, machine)
     _connect_signals(settings, queues, stop, with_hinteval="hints" in queues and ports is None)

@@ -6,7 +6,7 @@ from common.job import Job
 from common.outcomes import Outcome, Reject, Snooze
 from common.states import JobState, reached
 from worker.ports import Absent, Desk, Platform, Ports, RunStatus
-from worker.stages.finetune import LOOK_AGAIN_S, spent_runs
+from worker.stages.finetune import LOOK_AGAIN_S, spent_runs, while_in_doubt
 
 ENDING = frozenset({"cancel_requested", "cancelling", "canceling"})  #: the platform has taken the wish
 
@@ -34,9 +34,7 @@ def _stop_runs(job: Job, ports: Ports, desk: Desk) -> Outcome | None:
     if running and _running(job, ports.platform):
         return Snooze(LOOK_AGAIN_S, "the platform has not yet cancelled the run")
     if job.facts.get("intent") and not job.run_id and not running:
-        doubt_s = ports.doubt_s - (desk.now_s() - float(job.facts["intent"]))
-        if doubt_s > 0:
-            return Snooze(min(LOOK_AGAIN_S, doubt_s), "a run may yet appear on the platform; it is looked for")
+        return while_in_doubt(job, ports, desk, "a run may yet appear on the platform")
     return None
 
 

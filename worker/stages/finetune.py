@@ -23,11 +23,9 @@ def finetune(job: Job, ports: Ports, desk: Desk) -> Outcome:
         found = find_run(job.marker, job_spent, ports.platform, desk)
         if found is not None:
             return _training(found.id, found.word)
-        doubt_s = ports.doubt_s - (desk.now_s() - float(job.facts["intent"]))
-        if doubt_s > 0:
-            return Snooze(
-                min(LOOK_AGAIN_S, doubt_s), "it is not yet sure whether the platform has begun a run; one is looked for"
-            )
+        waits = while_in_doubt(job, ports, desk, "it is not yet sure whether the platform has begun a run")
+        if waits is not None:
+            return waits
     return _pay(job, ports, desk)
 
 
@@ -42,6 +40,12 @@ def _pay(job: Job, ports: Ports, desk: Desk) -> Outcome:
         desk.note(intent=None)  # the platform refused: nothing was begun
         raise
     return _training(run_id, "pending")
+
+
+def while_in_doubt(job: Job, ports: Ports, desk: Desk, why: str) -> Snooze | None:
+    """Wait and look again, as long as a run that was asked for may yet appear in the platform's list."""
+    left_s = ports.doubt_s - (desk.now_s() - float(job.facts["intent"]))
+    return Snooze(min(LOOK_AGAIN_S, left_s), f"{why}; one is looked for") if left_s > 0 else None
 
 
 def _training(run_id: str, word: str) -> Outcome:
