@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from common.embedded import argv, await_ready
 from common.keys import QUEUE_INBOX, Keys
 from common.settings import load
 from common.spec import JobSpec
-from common.states import JobState
+from common.states import JobState, reached
 from producer import Producer
 from producer.bootstrap import build
 from tests.e2e.chaos.harness import SAMPLE, Chaos
@@ -104,9 +105,10 @@ class BadDays(Chaos):
         environ = {**self.stack.env, "HINTRELAY_REDIS_URL": redis_url}
         return build(load(environ=environ, folder=self.stack.folder))
 
-    def reached(self, state: str) -> int:
-        """How many unfinished jobs are in `state` just now."""
-        return int(self.store.zcard(Keys.state(JobState(state))))
+    def got_to(self, state: JobState, jobs: Sequence[str]) -> bool:
+        """Whether one of `jobs` is in `state` or beyond it: a state may last too short to be seen."""
+        states = [self.store.hget(Keys.job(job), "state") for job in jobs]
+        return any(reached(JobState(found), state) for found in states if found)
 
     def workers(self) -> list[int]:
         """The process ids of the Celery processes under the supervisor, as they gave signs of life."""

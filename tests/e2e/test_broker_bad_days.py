@@ -9,12 +9,14 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from common.errors import Unreachable
 from common.keys import Keys
+from common.states import JobState
 from common.store import Store
 from tests.e2e.bad_days import BadDays, spec
 from tests.e2e.proxy import Proxy
@@ -69,9 +71,9 @@ def test_connections_cut_again_and_again_during_work_cost_no_job(one: BadDays) -
 
 
 def test_redis_killed_twice_costs_no_job(one: BadDays) -> None:
-    one.submit(10)
-    for state in ("prepared", "training"):
-        eventually(lambda state=state: one.reached(state), f"a job is {state}", 20)  # type: ignore[misc]  # a default
+    jobs = one.submit(10)
+    for state in (JobState.PREPARED, JobState.TRAINING):
+        eventually(partial(one.got_to, state, jobs), f"a job is {state}", NOTICED_S)
         one.stack.kill("valkey")
         one.stack.start_valkey()
     one.all_well()
@@ -133,8 +135,8 @@ def test_a_worker_whose_acknowledgements_failed_does_not_stall(one: BadDays) -> 
 
 
 def test_a_full_memory_is_told_and_nothing_is_half_written(one: BadDays) -> None:
-    one.submit(4)
-    eventually(lambda: one.reached("prepared"), "work goes on", 20)
+    jobs = one.submit(4)
+    eventually(partial(one.got_to, JobState.PREPARED, jobs), f"work goes on: {one.tail()}", NOTICED_S)
     one.store.config_set("maxmemory", one.store.info("memory")["used_memory"] // 2)
     try:
         before = one.store.zcard(Keys.jobs)
