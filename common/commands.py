@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from common.durations import seconds
 from common.errors import Conflict, InvalidSpec, NotFound, Unreachable
 from common.job import Job, Pointer
-from common.names import deployment_name, idempotency_key
+from common.names import batch_name, deployment_name, idempotency_key, own_batch_name
 from common.pipeline import CANCEL, Step, rest
 from common.states import JobState
 from common.store import NewJob, Store, Stored
@@ -48,16 +48,16 @@ class Commands:
         self._nudger = nudger
         self.nudge_lost: Unreachable | None = None
 
-    def submit(self, wanted: Sequence[Wanted], key: str | None = None) -> list[Stored]:
-        """Store the jobs, all or none, and start them.
+    def submit(self, wanted: Sequence[Wanted], key: str | None = None, batch: str | None = None) -> list[Stored]:
+        """Store the jobs, all or none, and start them: they are a batch, of a name of its own unless `batch` names it.
 
         Under a key the same specs, in the same order, make their jobs once, for ever. Raises Conflict when the key's
-        jobs have other content, InvalidSpec for a key that is none.
+        jobs have other content, InvalidSpec for a key or a batch name that is none.
         """
-        keys = _keys(wanted, key)
+        keys, batch = _keys(wanted, key), _batch(wanted, key, batch)
         if key is not None:
             self._check_owners(key, keys, wanted)
-        jobs = [_new_job(one, its_key) for one, its_key in zip(wanted, keys, strict=True)]
+        jobs = [_new_job(one, its_key, batch) for one, its_key in zip(wanted, keys, strict=True)]
         sent = self._store.create(jobs[:SENT_AT_ONCE])
         fed = self._feed(jobs[SENT_AT_ONCE:])
         self._nudge([(one.job_id, rest(JobState.ACCEPTED)) for one in sent if one.created])
@@ -141,7 +141,7 @@ class Commands:
             self.nudge_lost = exc
 
 
-def _new_job(wanted: Wanted, key: str) -> NewJob:
+def _new_job(wanted: Wanted, key: str, batch: str) -> NewJob:
     spec = wanted.spec
     return NewJob(
         digest=wanted.digest,
@@ -153,7 +153,17 @@ def _new_job(wanted: Wanted, key: str) -> NewJob:
             "data": wanted.data.dump() if wanted.data else None,
         },
         key=key,
+        batch=batch,
     )
+
+
+def _batch(wanted: Sequence[Wanted], key: str | None, batch: str | None) -> str:
+    if batch is None:
+        return own_batch_name([one.spec.name for one in wanted], key) if wanted else ""
+    try:
+        return batch_name(batch)
+    except ValueError as exc:
+        raise InvalidSpec(f"--batch: {exc}", code="invalid_batch") from exc
 
 
 def _keys(wanted: Sequence[Wanted], key: str | None) -> list[str]:

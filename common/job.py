@@ -22,7 +22,7 @@ JSON_FIELDS = frozenset(
 )
 #: fields of the record that `ls` needs: all but the spec and the pointers
 LISTED = (
-    "id v name state key attempt crashes lease lease_until owner stage since created updated not_before deadline "
+    "id v name batch state key attempt crashes lease lease_until owner stage since created updated not_before deadline "
     "snooze wish max_attempts file_id run_id output_name status progress deployment error done total scores rev"
 ).split()
 
@@ -54,6 +54,7 @@ class Job:
     state: JobState
     name: str = ""
     key: str = ""
+    batch: str = ""
     spec_json: dict[str, Any] | None = None
     attempt: int = 1
     crashes: int = 0
@@ -89,7 +90,7 @@ class Job:
         numbers: dict[str, Any] = {name: int(float(record.get(name) or 0)) for name in _NUMBERS}
         spec_json: Any = facts.pop("spec", None)
         words: dict[str, Any] = {
-            name: record.get(name) or "" for name in ("name", "key", "owner", "stage", "snooze", "wish")
+            name: record.get(name) or "" for name in ("name", "key", "batch", "owner", "stage", "snooze", "wish")
         }
         return cls(
             id=record["id"],
@@ -139,7 +140,7 @@ class Job:
 
 _NUMBERS = "attempt crashes max_attempts lease_until since created updated not_before deadline now".split()
 _OWN = frozenset(_NUMBERS) | set(
-    "id v state name key owner stage snooze wish rev lease digest claimed deadline_ms".split()
+    "id v state name key batch owner stage snooze wish rev lease digest claimed deadline_ms".split()
 )
 
 

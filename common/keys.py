@@ -14,6 +14,8 @@ class Keys:
     """sorted set: job id -> ms since 1970 when somebody must next look at it; every unfinished job, no finished one."""
     jobs = PREFIX + "jobs"
     """sorted set: job id -> ms of its creation; every job."""
+    batches = PREFIX + "batches"
+    """sorted set: batch name -> ms of the creation of its first job."""
     runs = PREFIX + "runs"
     """hash: the platform's run id -> job id."""
     idempotency = PREFIX + "keys"
@@ -36,6 +38,11 @@ class Keys:
     def job(job_id: str) -> str:
         """hash: the record of one job."""
         return f"{PREFIX}job:{job_id}"
+
+    @staticmethod
+    def batch(name: str) -> str:
+        """sorted set: job id -> ms of its creation; the jobs of one batch. Whoever removes a record removes it here."""
+        return f"{PREFIX}batch:{name}"
 
     @staticmethod
     def pieces(job_id: str) -> str:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from common.errors import InvalidMessage
-from common.names import deployment_name, idempotency_key
+from common.names import batch_name, deployment_name, idempotency_key
 from common.signing import Opened, is_signed
 from common.spec_errors import quoted, sentence
 
@@ -37,6 +37,7 @@ class Submit(_Message):
 
     spec: dict[str, Any]
     key: Annotated[str, AfterValidator(idempotency_key)] | None = None
+    batch: Annotated[str, AfterValidator(batch_name)] | None = None
 
 
 class RegisterDeployment(_Message):

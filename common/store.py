@@ -27,12 +27,13 @@ FIRST_LOOK_MS = 10_000  #: a new job whose chain was sent is looked at by the ti
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What `create` stores. `key` is the idempotency key, or empty; `digest` tells equal jobs."""
+    """What `create` stores. `key` is the idempotency key, or empty; `digest` tells equal jobs; `batch` as submitted."""
 
     digest: str
     deadline_ms: int
     record: Mapping[str, Any]
     key: str = ""
+    batch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class Store(Records):
     def _create(self, pipe: Any, job: NewJob, first_look_ms: int) -> None:
         job_id = secrets.token_hex(4)
         args = [self._now(), job_id, job.key, job.digest, job.deadline_ms, first_look_ms, self._kept, self.actor]
+        args.append(job.batch)
         self._scripts.create(
             client=pipe,
             keys=[
@@ -105,6 +107,8 @@ class Store(Records):
                 Keys.state(JobState.ACCEPTED),
                 Keys.idempotency,
                 Keys.events,
+                Keys.batch(job.batch),
+                Keys.batches,
             ],
             args=args + encode({**job.record, "deadline_ms": job.deadline_ms}),
         )

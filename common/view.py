@@ -14,6 +14,7 @@ def job_json(job: Job, *, created: bool = True) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "job": job.id,
         "name": job.name,
+        "batch": job.batch or None,
         "state": str(job.state),
         "created": created,
         "attempt": job.attempt,

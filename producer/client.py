@@ -52,14 +52,16 @@ class Producer:
 
         return build(settings.load(flags))
 
-    def submit(self, spec: JobSpec, key: str | None = None) -> SubmittedJob:
+    def submit(self, spec: JobSpec, key: str | None = None, *, batch: str | None = None) -> SubmittedJob:
         """Store one job and start it; under a key it is created once. Raises InvalidSpec, Conflict, Unreachable."""
-        return self.submit_all([spec], key)[0]
+        return self.submit_all([spec], key, batch=batch)[0]
 
-    def submit_all(self, specs: Sequence[JobSpec], key: str | None = None) -> builtins.list[SubmittedJob]:
-        """The same for many; nothing is stored when one of them is not valid."""
+    def submit_all(
+        self, specs: Sequence[JobSpec], key: str | None = None, *, batch: str | None = None
+    ) -> builtins.list[SubmittedJob]:
+        """The same for many; nothing is stored when one of them is not valid. They are one batch, named `batch`."""
         checked = self.check(specs)
-        stored = self.commands.submit([Wanted(s, self._keep(data)) for s, data in checked], key)
+        stored = self.commands.submit([Wanted(s, self._keep(data)) for s, data in checked], key, batch)
         return [SubmittedJob(one.job_id, one.created) for one in stored]
 
     def check(self, specs: Sequence[JobSpec]) -> builtins.list[tuple[JobSpec, Path | None]]:

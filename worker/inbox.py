@@ -118,7 +118,7 @@ class InboxReader:
             case Submit():
                 specs = [Wanted(spec) for spec in expand(message.spec)]
                 # without a key the message's own id (its nonce, if signed) is one: read twice, it makes its jobs once
-                self._commands.submit(specs, message.key or f"message:{envelope.nonce or envelope.id}")
+                self._commands.submit(specs, message.key or f"message:{envelope.nonce or envelope.id}", message.batch)
             case RegisterDeployment():
                 self._commands.register_deployment(message.job, message.name)
             case Cancel():

@@ -1,7 +1,8 @@
 -- create: store a job, its event, its place in `due` and its index entries, once.
 -- KEYS 1 job (hash)  2 due (zset)  3 jobs (zset)  4 state index (zset)  5 idempotency (hash)  6 events (stream)
+--      7 batch (zset)  8 batches (zset)
 -- ARGV 1 now (ms, '' = the server's clock)  2 job id  3 idempotency key ('' = none)  4 digest  5 deadline (ms from now)
---      6 first look (ms from now)  7 events kept  8 actor  9... field, value pairs of the record
+--      6 first look (ms from now)  7 events kept  8 actor  9 batch (name)  10... field, value pairs of the record
 -- returns {'created', id} | {'exists', id} | {'conflict', id}: the key has another content | {'taken', id}: draw another id
 -- A submit whose answer got lost is sent again, the same id in it: that one was created.
 local time = redis.call('TIME')
@@ -22,12 +23,16 @@ end
 local order = string.format('%.3f', now + (redis.call('ZCARD', KEYS[3]) % 1000) / 1000)  -- jobs of one ms in their order
 local record = {'id', id, 'v', '1', 'key', key, 'digest', ARGV[4], 'state', 'accepted', 'since', now, 'created', order,
   'updated', now, 'attempt', 1, 'crashes', 0, 'lease', '', 'lease_until', 0, 'not_before', 0, 'wish', '',
-  'rev', 1, 'deadline', now + tonumber(ARGV[5])}
-for i = 9, #ARGV do record[#record + 1] = ARGV[i] end
+  'rev', 1, 'deadline', now + tonumber(ARGV[5]), 'batch', ARGV[9]}
+for i = 10, #ARGV do record[#record + 1] = ARGV[i] end
 redis.call('HSET', KEYS[1], unpack(record))
 redis.call('ZADD', KEYS[2], now + tonumber(ARGV[6]), id)
 redis.call('ZADD', KEYS[3], order, id)
 redis.call('ZADD', KEYS[4], order, id)
+if ARGV[9] ~= '' then
+  redis.call('ZADD', KEYS[7], order, id)
+  redis.call('ZADD', KEYS[8], 'NX', now, ARGV[9])
+end
 if key ~= '' then redis.call('HSET', KEYS[5], key, id .. ' ' .. ARGV[4]) end
 redis.call('XADD', KEYS[6], 'MAXLEN', '~', ARGV[7], '*', 'job', id, 'type', 'job_accepted', 'from', '', 'to', 'accepted',
   'actor', ARGV[8], 'at', now, 'data', '{}')

@@ -30,11 +30,18 @@ FIELDS = [*LISTED, "spec", "counts", "training", "hints", "results"]  #: all tha
 @click.command()
 @spec_arguments
 @click.option("--key", help="The same jobs under the same key are created once.")
+@click.option("--batch", help="The batch that the jobs belong to; else it is named by their names.")
 @click.option("--watch", "watching", is_flag=True, help="Watch the jobs until they have ended.")
 @output_option
 @pass_tools
 def submit(
-    tools: Tools, specs: Sequence[str], sets: Sequence[str], key: str | None, watching: bool, output: str
+    tools: Tools,
+    specs: Sequence[str],
+    sets: Sequence[str],
+    key: str | None,
+    batch: str | None,
+    watching: bool,
+    output: str,
 ) -> None:
     """Store the jobs of SPEC files and start them.
 
@@ -43,7 +50,7 @@ def submit(
     wanted = read_specs(specs, sets)
     producer = tools.producer
     with _progress(wanted):
-        stored = producer.submit_all(wanted, key)
+        stored = producer.submit_all(wanted, key, batch=batch)
     jobs = producer.store.many([one.id for one in stored], FIELDS)
     _print(jobs, stored, output)
     _tell_ended(jobs)

@@ -64,6 +64,7 @@ def from_celery(task: str, kwargs: dict[str, Any], **options: Any) -> bytes:
     [
         ("hintrelay.submit", {"spec": document()}, Submit(spec=document())),
         ("hintrelay.submit", {"spec": {}, "key": "nightly", "v": 1}, Submit(spec={}, key="nightly")),
+        ("hintrelay.submit", {"spec": {}, "batch": "night"}, Submit(spec={}, batch="night")),
         (
             "hintrelay.register_deployment",
             {"job": "AB12", "name": "acme/m:1"},
