@@ -10,7 +10,7 @@ import pytest
 
 from common.embedded import argv, await_ready, binary
 from common.errors import Unreachable
-from common.states import JobState
+from common.states import JobState, reached
 from producer import Producer
 from tests.e2e.chaos.harness import Chaos
 from tests.e2e.stack import eventually, free_port
@@ -69,7 +69,7 @@ def relay(tmp_path: Path) -> Iterator[WithSentinel]:
 def test_the_master_dies_and_jobs_go_on_with_the_replica(relay: WithSentinel) -> None:
     producer = relay.stack.producer()
     before = relay.submit(3)
-    eventually(lambda: producer.list(JobState.TRAINING), "work goes on", 30)
+    eventually(lambda: any(reached(job.state, JobState.TRAINING) for job in producer.list()), "work goes on", 30)
     replicated = producer.store.client.wait(1, 2000)
     assert replicated == 1
     relay.stack.kill("valkey")
