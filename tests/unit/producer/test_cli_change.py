@@ -48,16 +48,16 @@ def test_all_of_nothing_is_fine(run: Run) -> None:
 
 def test_every_one_is_tried_and_the_first_error_gives_the_code(run: Run, job_store: Store) -> None:
     good, ended = made(job_store), in_state(job_store, JobState.SUCCEEDED)
-    result = run("cancel", ended, "ffff", good, "-o", "json")
+    result = run("cancel", ended, "ffff-none", good, "-o", "json")
     assert result.exit_code == 7
     done, first, second = json.loads(result.stdout)
     assert (done["job"], done["state"]) == (good, "cancelled")
     assert (first["job"], first["error"]["code"]) == (ended, "conflict")
-    assert (second["job"], second["error"]["code"]) == ("ffff", "not_found")
+    assert (second["job"], second["error"]["code"]) == ("ffff-none", "not_found")
 
 
 def test_the_errors_of_several_are_told_one_by_one(run: Run, job_store: Store) -> None:
-    result = run("cancel", "ffff", made(job_store), "eeee")
+    result = run("cancel", "ffff-none", made(job_store), "eeee-none")
     assert result.exit_code == 6
     assert result.stderr.count("there is no job") == 2
 

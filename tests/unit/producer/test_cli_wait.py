@@ -104,7 +104,7 @@ def test_all_of_nothing_has_succeeded(run: Run) -> None:
 
 
 def test_a_job_that_is_not_there_exits_6(run: Run) -> None:
-    assert run("wait", "ffff").exit_code == 6
+    assert run("wait", "ffff-none").exit_code == 6
 
 
 def test_a_duration_that_is_none_is_a_usage_error(run: Run, job_store: Store) -> None:
