@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import orjson
 
-from common.dataset import Row, is_name, parse, select
+from common.dataset import is_name, parse, select
 from common.errors import InvalidSpec
 from common.job import Job
 from common.outcomes import Advance, Outcome, Reject
 from common.spec import JobSpec
 from common.states import JobState
+from common.training import training_file
 from worker.ports import Desk, Ports
-from worker.prompts import training_row
 
 
 def prepare(job: Job, ports: Ports, desk: Desk) -> Outcome:
@@ -30,15 +29,6 @@ def prepare(job: Job, ports: Ports, desk: Desk) -> Outcome:
     return Advance(
         JobState.PREPARED,
         {"training": training.dump(), "questions": questions.dump(), "counts": chosen.counts},
-    )
-
-
-def training_file(rows: list[Row], spec: JobSpec) -> bytes:
-    """JSON Lines, in the order that the seed gives: by a generator of its own, so that nothing else counts."""
-    order = list(rows)
-    random.Random(spec.dataset.seed).shuffle(order)  # noqa: S311  # an order, no secret
-    return b"".join(
-        orjson.dumps(training_row(spec.finetune.format, row.question, row.answer, row.hints)) + b"\n" for row in order
     )
 
 

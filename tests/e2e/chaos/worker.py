@@ -9,11 +9,10 @@ from dataclasses import replace
 
 import httpx
 
-from common import logs
+from common import logs, prompts
 from common.errors import Transient
 from common.settings import Settings, load
 from common.spec import GenerateSpec, Metric
-from worker import prompts
 from worker.bootstrap import make_ports
 from worker.parsing import parse_hints
 from worker.ports import Answer, Ports, Scored
