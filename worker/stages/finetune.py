@@ -7,6 +7,7 @@ from common.job import Job
 from common.outcomes import Advance, Outcome, Snooze
 from common.states import JobState
 from worker.ports import Absent, Desk, InDoubt, Platform, Ports, Run, RunStatus
+from worker.stages.admission import admit
 
 LOOK_AGAIN_S = 5.0
 
@@ -31,7 +32,9 @@ def finetune(job: Job, ports: Ports, desk: Desk) -> Outcome:
 
 def _pay(job: Job, ports: Ports, desk: Desk) -> Outcome:
     request = ports.platform.run_request(job.spec.finetune, job.facts["file_id"], job.marker)
-    desk.note(intent=f"{desk.now_s():.3f}")
+    refusal = admit(job, request, ports, desk)
+    if refusal is not None:
+        return refusal
     try:
         run_id = ports.platform.start_run(request)
     except InDoubt:
