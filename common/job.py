@@ -39,6 +39,15 @@ class Pointer:
 
 
 @dataclass(frozen=True, slots=True)
+class Batch:
+    """The jobs of one submit, counted by state. `since` is when the first was created, in ms since 1970."""
+
+    name: str
+    since: int
+    states: Mapping[JobState, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right to move one job for a while."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.connection import Client, reaching
 from common.errors import Conflict, NotFound, UnknownVersion
-from common.job import LISTED, Job
+from common.job import LISTED, Batch, Job
 from common.keys import Keys
 from common.scripts import source
 from common.states import JobState
@@ -64,6 +64,28 @@ class Records:
     def count(self) -> dict[JobState, int]:
         """How many jobs are in each state."""
         return dict(zip(JobState, self._run(lambda p: [p.zcard(Keys.state(s)) for s in JobState]), strict=True))
+
+    def batch(self, name: str) -> list[str]:
+        """The ids of a batch's jobs, oldest first. Raises NotFound."""
+        with reaching(self.url):
+            ids = list(self.client.zrange(Keys.batch(name), 0, -1))
+        if not ids:
+            raise NotFound(f"there is no batch {name}", hint="hintrelay batches shows the batches")
+        return ids
+
+    def batches(self) -> list[Batch]:
+        """All batches that have jobs, oldest first; two round trips."""
+        with reaching(self.url):
+            rows = self.client.zrange(Keys.batches, 0, -1, withscores=True)
+        counts = self._run(
+            lambda p: [p.zintercard(2, [Keys.batch(name), Keys.state(state)]) for name, _ in rows for state in JobState]
+        )
+        found = []
+        for number, (name, since) in enumerate(rows):
+            of_batch = counts[number * len(JobState) : (number + 1) * len(JobState)]
+            states = {state: count for state, count in zip(JobState, of_batch, strict=True) if count}
+            found += [Batch(name, int(since), states)] if states else []
+        return found
 
     def training(self) -> int:
         """How many jobs are in training."""

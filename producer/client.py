@@ -11,7 +11,7 @@ from common.commands import Commands, Wanted
 from common.errors import InvalidSpec
 from common.eventlog import EventLog
 from common.events import Event
-from common.job import Job, Pointer
+from common.job import Batch, Job, Pointer
 from common.settings import Settings
 from common.states import FINISHED, JobState
 from common.store import Store
@@ -113,9 +113,16 @@ class Producer:
         """A job by its id or the beginning of it. Raises NotFound."""
         return self.store.get(self.store.resolve(job))
 
-    def list(self, state: JobState | None = None) -> list[Job]:
-        """Jobs, oldest first, without their specs; two round trips for any number."""
-        return self.store.many(self.store.ids(state))
+    def list(self, state: JobState | None = None, *, batch: str | None = None) -> list[Job]:
+        """Jobs, oldest first, without their specs; two round trips for any number. Raises NotFound for a batch that
+        there is not."""
+        if batch is None:
+            return self.store.many(self.store.ids(state))
+        return [job for job in self.store.many(self.store.batch(batch)) if state in {None, job.state}]
+
+    def batches(self) -> builtins.list[Batch]:
+        """The batches, oldest first, with how many of their jobs are in each state."""
+        return self.store.batches()
 
     def events(self, job: str) -> builtins.list[Event]:
         """A job's history, oldest first."""

@@ -13,14 +13,13 @@ from common.printable import printable
 from common.states import JobState
 from common.view import job_json
 from producer.cli import rail
+from producer.cli.batches import ALL, batch_option, chosen
 from producer.cli.context import Tools, pass_tools
 from producer.cli.failures import complain, describe
 from producer.cli.output import emit, emit_all, leave, output_option, print_table, say
 
 if TYPE_CHECKING:
     from rich.text import Text
-
-ALL = "all"
 
 
 @click.command()
@@ -43,41 +42,47 @@ def deploy(tools: Tools, job: str, name: str, output: str) -> None:
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...|all")
+@click.argument("jobs", nargs=-1, metavar="JOB...|all")
+@batch_option("Instead of JOB...: every job of this batch that has not ended.")
 @output_option
 @pass_tools
-def cancel(tools: Tools, jobs: Sequence[str], output: str) -> None:
+def cancel(tools: Tools, jobs: Sequence[str], batch: str | None, output: str) -> None:
     """Cancel jobs, their runs on the platform too.
 
     `all` means every job that has not ended.
     """
-    _change(tools, _every(tools, jobs, lambda job: not job.finished), tools.producer.cancel, ALL in jobs, output)
+    every = chosen(tools, jobs, batch)
+    refs = _those(tools, every, lambda job: not job.finished) if every is not None else jobs
+    _change(tools, refs, tools.producer.cancel, every is not None, output)
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...|all")
+@click.argument("jobs", nargs=-1, metavar="JOB...|all")
+@batch_option("Instead of JOB...: every job of this batch that has failed.")
+@click.option("--failed", is_flag=True, help="Leave out jobs that have not failed; alone: every failed job.")
 @output_option
 @pass_tools
-def retry(tools: Tools, jobs: Sequence[str], output: str) -> None:
+def retry(tools: Tools, jobs: Sequence[str], batch: str | None, failed: bool, output: str) -> None:
     """Take failed jobs up again from the stage that failed.
 
     What was paid is kept. `all` means every job that has failed.
     """
-    failed = _every(tools, jobs, lambda job: job.state is JobState.FAILED)
-    _change(tools, failed, tools.producer.retry, ALL in jobs, output)
+    every = chosen(tools, [ALL] if failed and not jobs and batch is None else jobs, batch)
+    if every is None and failed:
+        every = [tools.producer.store.resolve(ref) for ref in jobs]
+    refs = _those(tools, every, lambda job: job.state is JobState.FAILED) if every is not None else jobs
+    _change(tools, refs, tools.producer.retry, every is not None, output)
 
 
-def _every(tools: Tools, jobs: Sequence[str], admits: Callable[[Job], bool]) -> Sequence[str]:
-    if ALL not in jobs:
-        return list(dict.fromkeys(jobs))
-    return [job.id for job in tools.producer.list() if admits(job)]
+def _those(tools: Tools, ids: Sequence[str], admits: Callable[[Job], bool]) -> list[str]:
+    return [job.id for job in tools.producer.store.many(ids) if admits(job)]
 
 
 def _change(tools: Tools, refs: Sequence[str], act: Callable[[str], Job], lenient: bool, output: str) -> None:
     """Try every one; the exit code is that of the first error."""
     changed: list[Job] = []
     errors: list[tuple[str, HintrelayError]] = []
-    for ref in refs:
+    for ref in dict.fromkeys(refs):
         try:
             changed.append(act(ref))
         except HintrelayError as exc:

@@ -15,6 +15,7 @@ from common.states import JobState
 from common.view import job_json
 from common.waiting import command_for, needs_a_person, waiting
 from producer.cli import rail
+from producer.cli.batches import batch_option
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import emit, emit_all, output_option, print_facts, print_table, say
 from producer.cli.words import word
@@ -27,10 +28,11 @@ SHOWN = 50  #: rows of a table; more are named by their number
 
 @click.command()
 @click.option("--state", type=click.Choice([str(s) for s in JobState]), help="Only jobs in this state.")
+@batch_option("Only jobs of this batch.")
 @click.option("--limit", type=click.IntRange(min=1), help=f"Only the newest N; tables show {SHOWN} without it.")
 @output_option
 @pass_tools
-def ls(tools: Tools, state: str | None, limit: int | None, output: str) -> None:
+def ls(tools: Tools, state: str | None, batch: str | None, limit: int | None, output: str) -> None:
     """List the jobs.
 
     The newest come first in a table; JSON has all of them, the oldest first.
@@ -38,13 +40,20 @@ def ls(tools: Tools, state: str | None, limit: int | None, output: str) -> None:
     store = tools.producer.store
     wanted = JobState(state) if state else None
     ids = store.ids(wanted)  # one round trip, and one for all records
+    if batch is not None:
+        admitted = set(ids)
+        ids = [job_id for job_id in store.batch(batch) if job_id in admitted]
     limit = limit or (SHOWN if output == "table" else len(ids))
     jobs = [job for job in store.many(ids[-limit:] if limit else []) if wanted in {None, job.state}]
     if output != "table":
         emit_all((job_json(job) for job in jobs), output)
         return
     if not jobs:
-        say(f"no job is {state}" if state else "there are no jobs yet; hintrelay submit SPEC makes some")
+        say(
+            f"no job {f'of {batch} ' if batch else ''}is {state}"
+            if state
+            else "there are no jobs yet; hintrelay submit SPEC makes some"
+        )
         return
     print_jobs(jobs[::-1])
     if len(ids) > limit:
@@ -86,6 +95,7 @@ def _facts(job: Job) -> list[tuple[str, str | Text]]:
     facts: list[tuple[str, str | Text]] = [
         ("job", job.id),
         ("name", printable(job.name)),
+        ("batch", job.batch),
         ("way", rail.spelled(job)),
         ("state", rail.state(job)),
         ("now", rail.sentence(job)),
@@ -100,11 +110,12 @@ def _facts(job: Job) -> list[tuple[str, str | Text]]:
 
 
 @click.command()
+@batch_option("Only jobs of this batch.")
 @output_option
 @pass_tools
-def pending(tools: Tools, output: str) -> None:
+def pending(tools: Tools, batch: str | None, output: str) -> None:
     """List the jobs that wait for a person, and what to type."""
-    jobs = [job for job in tools.producer.list(JobState.TRAINED) if needs_a_person(job)]
+    jobs = [job for job in tools.producer.list(JobState.TRAINED, batch=batch) if needs_a_person(job)]
     if output != "table":
         emit_all(map(_pending_json, jobs), output)
         return

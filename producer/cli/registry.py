@@ -14,6 +14,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Looking": {
         "ls": ("producer.cli.jobs:ls", "List the jobs."),
+        "batches": ("producer.cli.batches:batches", "List the batches: the jobs of each submit, by state."),
         "show": ("producer.cli.jobs:show", "Show all that is known of one job."),
         "pending": ("producer.cli.jobs:pending", "List the jobs that wait for a person, and what to type."),
         "events": ("producer.cli.events:events", "Show the history of one job."),

@@ -82,6 +82,8 @@ def _print(jobs: Sequence[Job], stored: Sequence[SubmittedJob], output: str) -> 
         [job.id, printable(job.name), rail.state(job), "new" if created[job.id] else "known"] for job in jobs
     ]
     print_table(["JOB", "NAME", "STATE", ""], rows)
+    names = sorted({job.batch for job in jobs if job.batch})
+    say(f"batch {', '.join(names)}")
 
 
 def _tell_ended(jobs: Sequence[Job]) -> None:

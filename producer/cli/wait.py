@@ -10,7 +10,7 @@ from common.errors import Exit
 from common.job import Job
 from common.states import JobState
 from common.view import job_json
-from producer.cli.change import ALL
+from producer.cli.batches import batch_option, chosen
 from producer.cli.context import Tools, pass_tools
 from producer.cli.jobs import print_jobs
 from producer.cli.output import emit_all, leave, output_option, say
@@ -19,14 +19,15 @@ from producer.cli.verdict import final, settled, verdict
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB...|all")
+@click.argument("jobs", nargs=-1, metavar="JOB...|all")
+@batch_option("Instead of JOB...: every job of this batch.")
 @click.option(
     "--for", "goal", type=click.Choice([str(s) for s in JobState]), default="succeeded", help="Wait for this."
 )
 @click.option("--timeout", callback=duration, help="Give up after so long: 90s, 30m, 2h.")
 @output_option
 @pass_tools
-def wait(tools: Tools, jobs: Sequence[str], goal: str, timeout: float | None, output: str) -> None:
+def wait(tools: Tools, jobs: Sequence[str], batch: str | None, goal: str, timeout: float | None, output: str) -> None:
     """Wait until jobs have ended; the exit code says how.
 
     0: all succeeded (or reached --for). 100: some failed. 103: some were cancelled, none failed.
@@ -34,7 +35,7 @@ def wait(tools: Tools, jobs: Sequence[str], goal: str, timeout: float | None, ou
     --timeout this ends the waiting at once, with it only when the time is over.
     `all` means every job there is.
     """
-    ids = job_ids(tools, jobs)
+    ids = job_ids(tools, jobs, batch)
     try:
         code, seen = await_jobs(tools, ids, JobState(goal), timeout)
     except KeyboardInterrupt:
@@ -49,10 +50,11 @@ def wait(tools: Tools, jobs: Sequence[str], goal: str, timeout: float | None, ou
     leave(code)
 
 
-def job_ids(tools: Tools, refs: Sequence[str]) -> list[str]:
-    """The ids that prefixes mean; of `all` every job's."""
-    if ALL in refs:
-        return tools.producer.store.ids()
+def job_ids(tools: Tools, refs: Sequence[str], batch: str | None = None) -> list[str]:
+    """The ids that prefixes mean; of `all` every job's, of a batch its jobs'."""
+    every = chosen(tools, refs, batch)
+    if every is not None:
+        return every
     return list(dict.fromkeys(tools.producer.store.resolve(ref) for ref in refs))
 
 

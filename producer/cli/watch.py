@@ -13,6 +13,7 @@ from common.job import Job
 from common.printable import printable
 from common.states import FINISHED, JobState
 from producer.cli import rail
+from producer.cli.batches import batch_option
 from producer.cli.context import Tools, pass_tools
 from producer.cli.events import Printer
 from producer.cli.output import leave, output_option, say
@@ -25,17 +26,21 @@ RESTING = {str(state) for state in FINISHED} | {str(JobState.TRAINED)}  #: where
 
 @click.command()
 @click.argument("jobs", nargs=-1, metavar="[JOB...]")
+@batch_option("Instead of JOB...: every job of this batch.")
 @click.option("--timeout", callback=duration, help="Stop watching after so long: 90s, 30m, 2h.")
 @output_option
 @pass_tools
-def watch(tools: Tools, jobs: Sequence[str], timeout: float | None, output: str) -> None:
+def watch(tools: Tools, jobs: Sequence[str], batch: str | None, timeout: float | None, output: str) -> None:
     """Watch jobs as they move, until they have ended.
 
     Without JOB: all that have not ended. Exit codes as of `wait`; on a terminal it stays while a job
     waits for a person. Off a terminal: one line for each event. With -o jsonl one event a line, with -o json an
     array of them at the end; both begin with the latest event of each job, which tells where it stands.
     """
-    ids = job_ids(tools, jobs) if jobs else [job.id for job in tools.producer.list() if not job.finished]
+    if jobs or batch is not None:
+        ids = job_ids(tools, jobs, batch)
+    else:
+        ids = [job.id for job in tools.producer.list() if not job.finished]
     if not ids:
         say("no job is on its way")
         return
