@@ -14,11 +14,20 @@ SECONDS = click.FloatRange(min=0, min_open=True)
 @click.command(name="sandbox")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=8790, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
-@click.option("--speed", default=1.0, show_default=True, type=SECONDS, help="Training and validation go faster.")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=SECONDS,
+    help="Training, validation, provisioning and stopping go faster.",
+)
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder; else all is in memory.")
 @click.option("--train-seconds", default=6.0, show_default=True, type=SECONDS, help="Creation to completion.")
 @click.option("--validate-seconds", default=0.5, show_default=True, type=click.FloatRange(min=0))
 @click.option("--api-key", help="The only key that is let in; else any is.")
+@click.option("--provision-seconds", default=3.0, show_default=True, type=click.FloatRange(min=0))
+@click.option("--stop-seconds", default=1.0, show_default=True, type=click.FloatRange(min=0))
+@click.option("--clock-rate", default=1.0, show_default=True, type=SECONDS, help="The platform's seconds go faster.")
 @click.option("--strict-names", is_flag=True, help="404 for model names that nobody declared.")
 def main(
     host: str,
@@ -29,9 +38,13 @@ def main(
     validate_seconds: float,
     api_key: str | None,
     strict_names: bool,
+    provision_seconds: float,
+    stop_seconds: float,
+    clock_rate: float,
 ) -> None:
     """A local stand-in for the Together platform."""
-    options = Options(speed, data, train_seconds, validate_seconds, api_key, strict_names)
+    serving = (provision_seconds, stop_seconds, clock_rate)
+    options = Options(speed, data, train_seconds, validate_seconds, api_key, strict_names, *serving)
     try:
         asyncio.run(serve(options, host, port, _announce))
     except OSError as exc:

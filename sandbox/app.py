@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
-from . import account, chat, console, file_routes, run_routes
+from . import account, chat, console, endpoint_routes, file_routes, run_routes
 from .core import SANDBOX, Options, Sandbox
 from .middlewares import ALL, PREFIXES
 
@@ -17,11 +17,11 @@ STOP_SECONDS = 0.2
 
 
 def build_app(options: Options) -> web.Application:
-    """The application with its state open; every platform route with and without /v1."""
+    """The application with its state open; every platform route with and without /v1 and /v2."""
     app = web.Application(middlewares=ALL, client_max_size=MOST_BYTES)
     app[SANDBOX] = Sandbox.build(options)
     for prefix in ("", *PREFIXES):
-        for part in (file_routes, run_routes, chat, account):
+        for part in (file_routes, run_routes, chat, account, endpoint_routes):
             app.add_routes(part.routes(prefix))
     app.add_routes(console.routes())
     app.cleanup_ctx.append(_closing)

@@ -7,16 +7,27 @@ from functools import lru_cache
 
 
 class Clock:
-    """Tells the platform's time; `speed` shortens what the platform takes, not the seconds themselves."""
+    """Tells the platform's time; `speed` shortens what the platform takes, `rate` the seconds themselves."""
 
-    def __init__(self, speed: float = 1.0, ahead: float = 0.0, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        speed: float = 1.0,
+        ahead: float = 0.0,
+        wall: Callable[[], float] = time.time,
+        *,
+        rate: float = 1.0,
+        since: float | None = None,
+    ) -> None:
         self.speed = speed
         self.ahead = ahead
+        self.rate = rate
         self._wall = wall
+        self.since = wall() if since is None else since  #: from when on it has gone at its rate
 
     def now(self) -> float:
         """Seconds since 1970, as the platform sees them."""
-        return self._wall() + self.ahead
+        wall = self._wall()
+        return wall + self.ahead + (wall - self.since) * (self.rate - 1)
 
     def advance(self, seconds: float) -> float:
         """Move the platform's time on; returns the new now."""

@@ -53,7 +53,7 @@ async def clear_faults(request: web.Request) -> web.Response:
 async def tell_time(request: web.Request) -> web.Response:
     """The platform's time."""
     clock = platform(request).clock
-    return answer({"now": iso(clock.now()), "ahead": clock.ahead, "speed": clock.speed})
+    return answer({"now": iso(clock.now()), "ahead": clock.ahead, "speed": clock.speed, "rate": clock.rate})
 
 
 async def advance(request: web.Request) -> web.Response:
@@ -63,6 +63,11 @@ async def advance(request: web.Request) -> web.Response:
         raise PlatformError(400, "advance must be a number of seconds, not negative", param="advance")
     platform(request).advance(seconds)
     return await tell_time(request)
+
+
+async def bill(request: web.Request) -> web.Response:
+    """What the endpoints have cost by now, minute by minute begun."""
+    return answer(platform(request).endpoints.bill())
 
 
 async def declare(request: web.Request) -> web.Response:
@@ -96,6 +101,7 @@ def routes() -> list[web.RouteDef]:
         web.delete("/sandbox/faults", clear_faults),
         web.get("/sandbox/clock", tell_time),
         web.post("/sandbox/clock", advance),
+        web.get("/sandbox/bill", bill),
         web.post("/sandbox/deployments", declare),
         web.get("/sandbox/deployments", deployments),
         web.delete("/sandbox/deployments/{name:.+}", withdraw),

@@ -7,6 +7,7 @@ from typing import Any, cast
 from aiohttp import web
 
 from .clock import Clock
+from .endpoints import Endpoints
 from .faults import Faults
 from .files import Files
 from .knowledge import Library
@@ -16,6 +17,7 @@ from .runs import Runs
 from .state import State
 
 CLOCK_ROW = ("clock", "ahead")
+RATE_ROW = ("rate", "since")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,9 @@ class Options:
     validate_seconds: float = 0.5
     api_key: str | None = None
     strict_names: bool = False
+    provision_seconds: float = 3.0
+    stop_seconds: float = 1.0
+    clock_rate: float = 1.0
 
 
 @dataclass
@@ -39,6 +44,7 @@ class Sandbox:
     clock: Clock
     files: Files
     runs: Runs
+    endpoints: Endpoints
     names: Names
     library: Library
     faults: Faults = field(default_factory=Faults)
@@ -48,15 +54,18 @@ class Sandbox:
     def build(cls, options: Options) -> "Sandbox":
         """Open the state and what rests on it."""
         state = State(options.data)
-        clock = Clock(options.speed, ahead=sum(row["ahead"] for row in state.rows(CLOCK_ROW[0])))
+        clock = _clock(options, state)
         runs = Runs(state, clock, options.train_seconds)
+        took = {"provision_seconds": options.provision_seconds, "stop_seconds": options.stop_seconds}
+        endpoints = Endpoints(state, clock, runs, **took)
         return cls(
             options=options,
             state=state,
             clock=clock,
             files=Files(state, clock, options.validate_seconds),
             runs=runs,
-            names=Names(state, clock, runs, options.strict_names),
+            endpoints=endpoints,
+            names=Names(state, clock, runs, options.strict_names, endpoints),
             library=Library(state),
         )
 
@@ -65,6 +74,16 @@ class Sandbox:
         now = self.clock.advance(seconds)
         self.state.put(*CLOCK_ROW, {"ahead": self.clock.ahead})
         return now
+
+
+def _clock(options: Options, state: State) -> Clock:
+    """Goes on from where it was, also at a rate: time must not go back when the sandbox starts again."""
+    ahead = sum(row["ahead"] for row in state.rows(CLOCK_ROW[0]))
+    since = next((row["since"] for row in state.rows(RATE_ROW[0])), None)
+    clock = Clock(options.speed, ahead, rate=options.clock_rate, since=since)
+    if options.clock_rate != 1:
+        state.put(*RATE_ROW, {"since": clock.since})
+    return clock
 
 
 SANDBOX = web.AppKey("sandbox", Sandbox)

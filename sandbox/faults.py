@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .life import PLANS
+from .serving import PLANS as SERVING_PLANS
 
 FIELDS: Final = frozenset({"method", "path", "body", "times", "skip", "action"})
 
@@ -40,6 +41,8 @@ ACTIONS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
     "message": (lambda value: isinstance(value, str), "a string"),
     "file": (lambda value: value == "invalid", '"invalid"'),
     "lag": (_is_seconds, "seconds"),
+    "deployment": (lambda value: value in SERVING_PLANS, " or ".join(SERVING_PLANS)),
+    "stop": (lambda value: value == "ignored", '"ignored"'),
     "reply": (lambda value: value is None or isinstance(value, str), "a string or null"),
 }
 

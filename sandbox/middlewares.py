@@ -17,7 +17,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 logger = logging.getLogger(__name__)
 
-PREFIXES = ("/v1",)
+PREFIXES = ("/v1", "/v2")
 CONTROL = "/sandbox/"
 #: paths that ask for no key: bytes are put at a place that only the uploader knows
 KEYLESS = "/storage/"

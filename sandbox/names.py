@@ -1,9 +1,10 @@
-"""Names of models that can be asked: base models, outputs of runs, deployments declared by a person."""
+"""Names that can be asked: base models, outputs of runs, endpoints, deployments declared by a person."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from .clock import Clock
+from .endpoints import Endpoints
 from .errors import PlatformError
 from .limits import MODELS
 from .run import Run
@@ -24,10 +25,13 @@ class Deployment:
 class Names:
     """Finds what answers under a name."""
 
-    def __init__(self, state: State, clock: Clock, runs: Runs, strict: bool) -> None:
+    def __init__(
+        self, state: State, clock: Clock, runs: Runs, strict: bool, endpoints: Endpoints | None = None
+    ) -> None:
         self._state = state
         self._clock = clock
         self._runs = runs
+        self._endpoints = endpoints
         self._strict = strict
         self._declared = {row["name"]: Deployment(**row) for row in state.rows(KIND)}
 
@@ -57,6 +61,9 @@ class Names:
         deployment = self._declared.get(name)
         if deployment is not None:
             return self._deployed(deployment)
+        served = self._endpoints.answering(name) if self._endpoints is not None else None
+        if served is not None:
+            return served.run or served.base.name
         if name in MODELS:
             return name
         run = self._runs.by_output(name)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sandbox.clock import Clock
 from sandbox.life import FINAL, PLANS, next_step, passed, timeline, trained_share
 
 BORN, WHOLE = 1000.0, 100.0
@@ -66,3 +67,12 @@ def test_training_advances_while_the_run_runs_and_stops_with_it() -> None:
     assert share_at("ok", 85) == 1
     assert share_at("error", 9999) == pytest.approx(0.5)
     assert share_at("stuck", 9999) == 0.5
+
+
+def test_a_clock_with_a_rate_goes_faster_and_goes_on_where_it_was() -> None:
+    wall = [1000.0]
+    clock = Clock(rate=60, wall=lambda: wall[0])
+    wall[0] += 2
+    assert clock.now() == 1000 + 120
+    again = Clock(rate=60, since=clock.since, wall=lambda: wall[0])
+    assert again.now() == clock.now()
