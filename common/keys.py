@@ -18,6 +18,8 @@ class Keys:
     """sorted set: batch name -> ms of the creation of its first job."""
     runs = PREFIX + "runs"
     """hash: the platform's run id -> job id."""
+    payers = PREFIX + "payers"
+    """hash: fingerprint of a run -> id of the job that pays, or has paid, for it."""
     idempotency = PREFIX + "keys"
     """hash: idempotency key -> '<job id> <digest>' of the job that has it."""
     events = PREFIX + "events"

@@ -113,6 +113,9 @@ class GenerateSpec(_Part):
     max_tokens: Annotated[int, Field(ge=1, le=32768)] = 512  #: of one whole answer, all its hints
 
 
+#: keys that came after the first release: in a digest only where they were given, so that a stored key stays its job's
+ADDED = (("fresh",), ("limits", "max_cost_usd"))
+
 Metric = Literal["rouge1", "rouge2", "rougeL", "answer_leakage"]
 
 
@@ -127,6 +130,7 @@ class LimitsSpec(_Part):
 
     deadline: Duration = "24h"  #: from acceptance to success
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5  #: of each stage
+    max_cost_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = None  #: of the job; what exceeds it is not paid
 
 
 class JobSpec(_Part):
@@ -142,6 +146,7 @@ class JobSpec(_Part):
     generate: GenerateSpec = GenerateSpec()
     evaluate: EvaluateSpec = EvaluateSpec()
     limits: LimitsSpec = LimitsSpec()
+    fresh: bool = False  #: pay for a run of its own, though an equal one is trained or trains
 
     @classmethod
     def parse(cls, data: object) -> Self:
@@ -194,6 +199,13 @@ class JobSpec(_Part):
     def digest(self, data_sha256: str | None = None) -> str:
         """Equal for equal jobs: of all that is wanted, and of the data's bytes where they are known."""
         body = self.dump()
+        for *parts, last in ADDED:
+            part: dict[str, Any] = body
+            field: BaseModel = self
+            for name in parts:
+                part, field = part[name], getattr(field, name)
+            if part[last] == type(field).model_fields[last].get_default(call_default_factory=True):
+                del part[last]
         if data_sha256:
             body["dataset"]["source"] = f"sha256:{data_sha256}"
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]

@@ -18,6 +18,7 @@ from producer.client import Producer
 if TYPE_CHECKING:
     from common.artifacts import ArtifactStore
     from common.broker import Sender
+    from producer.exact import Quotes
 
 
 class LazySender:
@@ -58,6 +59,14 @@ def artifacts(settings: Settings) -> ArtifactStore:
         return ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch")
     except (ValueError, ImportError) as exc:  # fsspec's, for an unknown protocol and for one that is not installed
         raise ConfigurationError(f"HINTRELAY_ARTIFACTS: {settings.artifacts_url} cannot be opened: {exc}") from exc
+
+
+def quotes(settings: Settings) -> Quotes:
+    """Who can say what a run will cost. Raises ConfigurationError without a key."""
+    from producer.quoting import TogetherQuotes
+
+    key = settings.api_key.get_secret_value()
+    return TogetherQuotes(base_url=settings.platform_url, api_key=key, timeout_s=settings.request_timeout_seconds)
 
 
 def actor() -> str:

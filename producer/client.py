@@ -61,6 +61,7 @@ class Producer:
     ) -> builtins.list[SubmittedJob]:
         """The same for many; nothing is stored when one of them is not valid. They are one batch, named `batch`."""
         checked = self.check(specs)
+        self._refuse_too_dear(checked)
         stored = self.commands.submit([Wanted(s, self._keep(data)) for s, data in checked], key, batch)
         return [SubmittedJob(one.job_id, one.created) for one in stored]
 
@@ -80,6 +81,17 @@ class Producer:
                 selected.add(spec.dataset)
             checked.append((spec, path))
         return checked
+
+    def _refuse_too_dear(self, checked: Sequence[tuple[JobSpec, Path | None]]) -> None:
+        """By this machine's estimate; the worker asks the platform for its own before it pays."""
+        if all(spec.limits.max_cost_usd is None for spec, _ in checked):
+            return
+        from common import prices
+        from producer.planning import planned, too_dear
+
+        words = too_dear(planned(checked, prices.load(self.settings.prices), self.settings.platform_url))
+        if words:
+            raise InvalidSpec(words[0], hint="hintrelay plan shows the price of each job")
 
     def _keep(self, path: Path | None) -> Pointer | None:
         from producer.bootstrap import artifacts

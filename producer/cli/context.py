@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from common.dead import DeadLetters
     from common.settings import Settings
     from producer.client import Producer
+    from producer.exact import Quotes
 
 
 class Tools:
@@ -57,6 +58,12 @@ class Tools:
         from producer.bootstrap import artifacts
 
         return artifacts(self.settings)
+
+    @cached_property
+    def quotes(self) -> Quotes:
+        from producer.bootstrap import quotes
+
+        return quotes(self.settings)
 
     def child_env(self) -> dict[str, str]:
         """The flags as environment variables, for a process that reads Settings itself."""

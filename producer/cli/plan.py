@@ -1,62 +1,66 @@
-"""plan: what submit would store, without touching anything."""
+"""plan: what submit would store, and what it would cost, without touching anything."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
-from common.dataset import parse, select
+from common import prices
+from common.errors import Unreachable
+from common.money import spoken, usd
 from common.printable import printable
-from common.spec import DatasetSpec, JobSpec
+from common.sharing import Sharing
+from common.spec import DatasetSpec
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import emit_all, output_option, print_table, say
 from producer.cli.specs import read_specs, spec_arguments
+from producer.planning import Planned, planned, too_dear, with_reuse
 
-Counts = dict[str, int]
 DROPPED = "dropped_"
 
 
 @click.command()
 @spec_arguments
+@click.option("--exact", is_flag=True, help="Upload the training files and ask the platform for its own estimate.")
 @output_option
 @pass_tools
-def plan(tools: Tools, specs: Sequence[str], sets: Sequence[str], output: str) -> None:
-    """Show which jobs SPEC files make, without touching anything.
+def plan(tools: Tools, specs: Sequence[str], sets: Sequence[str], fresh: bool, exact: bool, output: str) -> None:
+    """Show which jobs SPEC files make and what they cost.
 
-    Neither Redis nor the platform is asked. What the jobs will cost is not told yet: prices come later.
+    Nothing is stored. The job store is only read, to tell what is there already; the platform is not asked. With
+    --exact the training files are uploaded, which costs nothing, and the platform is asked for its estimate.
     """
-    checked = tools.producer.check(read_specs(specs, sets))
-    counts = count_rows(checked)
-    planned = [_planned(spec, counts.get(spec.dataset)) for spec, _ in checked]
+    settings = tools.settings
+    checked = tools.producer.check(read_specs(specs, sets, fresh=fresh))
+    rows = planned(checked, prices.load(settings.prices), settings.platform_url)
+    sharing = Sharing(tools.producer.store)
+    try:
+        rows = with_reuse(rows, sharing, settings.platform_url)
+    except Unreachable as exc:
+        say(f"what is there already is not known: {exc.message}")
+    if exact:
+        from producer.exact import with_quotes
+
+        rows = with_quotes(rows, checked, tools.quotes, settings.platform_url, sharing, say)
     if output != "table":
-        emit_all(planned, output)
+        emit_all(map(_json, rows), output)
         return
     print_table(
-        ["NAME", "ROWS", "QUESTIONS", "EPOCHS", "LR", "BATCH", "SUFFIX", "MODEL"],
-        [_row(one) for one in planned],
+        ["NAME", "ROWS", "QUESTIONS", "EPOCHS", "LR", "BATCH", "PRICE", "RUN", "SUFFIX", "MODEL"],
+        [_row(one) for one in rows],
+        gives_way=("SUFFIX", "QUESTIONS", "BATCH"),
     )
-    _tell_dropped(counts)
-    say(f"{len(planned)} job{'s' if len(planned) > 1 else ''}; nothing was stored: hintrelay submit does that")
+    _tell_dropped(rows)
+    for words in too_dear(rows):
+        say(f"submit will refuse this: {words}")
+    _tell_sum(rows, settings.prices)
 
 
-def count_rows(checked: Sequence[tuple[JobSpec, Path | None]]) -> dict[DatasetSpec, Counts]:
-    """What each data set comes to; those that HintEval or a URL has are counted by the worker."""
-    subsets: dict[Path, dict[str, Any]] = {}
-    counts: dict[DatasetSpec, Counts] = {}
-    for spec, path in checked:
-        if path is None or spec.dataset in counts:
-            continue
-        if path not in subsets:
-            subsets[path] = parse(path.read_bytes(), spec.dataset.source)
-        counts[spec.dataset] = select(subsets[path], spec.dataset).counts
-    return counts
-
-
-def _planned(spec: JobSpec, counts: Counts | None) -> dict[str, Any]:
-    found = counts or {}
+def _json(row: Planned) -> dict[str, Any]:
+    spec = row.spec
+    found = row.data.counts if row.data else {}
     return {
         "name": spec.name,
         "model": spec.finetune.model,
@@ -67,18 +71,69 @@ def _planned(spec: JobSpec, counts: Counts | None) -> dict[str, Any]:
         "train_rows": found.get("train_rows"),
         "test_questions": found.get("test_questions"),
         "dropped": {name.removeprefix(DROPPED): n for name, n in found.items() if name.startswith(DROPPED)},
+        "price_usd": None if row.cost is None else usd(row.cost),
+        "estimate": _estimate(row),
+        "new": row.new,
+        "shares": _shares(row),
+        "file": {"sha256": row.data.sha256, "size": row.data.size, "known": row.file_known} if row.data else None,
         "spec": spec.dump(),
     }
 
 
-def _row(one: dict[str, Any]) -> list[str]:
-    names = ("name", "train_rows", "test_questions", "n_epochs", "learning_rate", "batch_size", "suffix", "model")
-    return [printable("?" if one[name] is None else str(one[name])) for name in names]
+def _estimate(row: Planned) -> dict[str, Any] | None:
+    """Of a run of its own; `price_usd` is what the job adds to the bill."""
+    if row.estimate is None:
+        return None
+    return {"usd": usd(row.estimate.cost), "tokens": row.estimate.tokens, "source": row.estimate.source}
 
 
-def _tell_dropped(counts: dict[DatasetSpec, Counts]) -> None:
+def _shares(row: Planned) -> dict[str, Any] | None:
+    if row.sharer is not None:
+        return {"job": row.sharer.id, "state": str(row.sharer.state), "run_id": row.sharer.run_id}
+    return {"row": row.twin} if row.twin is not None else None
+
+
+def _row(row: Planned) -> list[str]:
+    shown = _json(row)
+    cells = [
+        shown[name] for name in ("name", "train_rows", "test_questions", "n_epochs", "learning_rate", "batch_size")
+    ]
+    price = "?" if row.cost is None else spoken(row.cost) if row.new else "-"
+    cells += [price, _run(row), shown["suffix"], shown["model"]]
+    return [printable("?" if cell is None else str(cell)) for cell in cells]
+
+
+def _run(row: Planned) -> str:
+    if row.sharer is not None:
+        return f"of {row.sharer.id}"
+    return "new" if row.twin is None else f"of row {row.twin}"
+
+
+def _tell_dropped(rows: Sequence[Planned]) -> None:
+    counts: dict[DatasetSpec, dict[str, int]] = {row.spec.dataset: row.data.counts for row in rows if row.data}
     for dataset, found in counts.items():
         for name, number in found.items():
             if name.startswith(DROPPED):
                 why = name.removeprefix(DROPPED).replace("_", " ")
                 say(f"{printable(dataset.source)}: {number} rows of {dataset.train!r} are not trained on: {why}")
+
+
+def _tell_sum(rows: Sequence[Planned], table: str) -> None:
+    new = [row for row in rows if row.new]
+    known = sum(row.cost for row in new if row.cost is not None)
+    files = {row.data.sha256: row.file_known for row in rows if row.data}
+    say(
+        f"{len(rows)} job{'s' if len(rows) != 1 else ''}, {len(new)} new run{'s' if len(new) != 1 else ''}, "
+        f"{len(rows) - len(new)} shared; {sum(map(bool, files.values()))} of {len(files)} training files are there"
+    )
+    unknown = sum(row.cost is None for row in new)
+    more = f", and {unknown} more whose price is not known: the worker reads their data" if unknown else ""
+    say(f"about {spoken(known)} for fine-tuning{more} ({_whence(new, table)})")
+    say("nothing was stored: hintrelay submit does that")
+
+
+def _whence(new: Sequence[Planned], table: str) -> str:
+    if any(row.estimate and row.estimate.source == "platform" for row in new):
+        return "by the platform's estimate"
+    given = prices.load(table)
+    return f"by this machine's estimate, prices of {given.date}; --exact asks the platform"

@@ -6,7 +6,10 @@ from __future__ import annotations
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Jobs": {
         "submit": ("producer.cli.submit:submit", "Store the jobs of SPEC files and start them."),
-        "plan": ("producer.cli.plan:plan", "Show which jobs SPEC files make, without touching anything."),
+        "plan": (
+            "producer.cli.plan:plan",
+            "Show which jobs SPEC files make and what they cost.",
+        ),
         "deploy": ("producer.cli.change:deploy", "Register the NAME under which a job's model answers."),
         "cancel": ("producer.cli.change:cancel", "Cancel jobs, their runs on the platform too."),
         "retry": ("producer.cli.change:retry", "Take failed jobs up again from the stage that failed."),

@@ -21,16 +21,19 @@ STDIN = "-"
 
 
 def spec_arguments(command: F) -> F:
-    """SPEC... and --set, as submit and plan have them."""
+    """SPEC..., --set and --fresh, as submit and plan have them."""
+    command = click.option("--fresh", is_flag=True, help="Pay for a run of its own where an equal one is there.")(
+        command
+    )
     command = click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a key of every spec.")(
         command
     )
     return click.argument("specs", nargs=-1, required=True, metavar="SPEC...")(command)
 
 
-def read_specs(paths: Sequence[str], sets: Sequence[str]) -> list[JobSpec]:
+def read_specs(paths: Sequence[str], sets: Sequence[str], *, fresh: bool = False) -> list[JobSpec]:
     """The jobs of all files, in order. Raises InvalidSpec, which names the file where there are several."""
-    assignments = [assignment(text) for text in sets]
+    assignments = [assignment(text) for text in sets] + ([("fresh", True)] if fresh else [])
     jobs: list[JobSpec] = []
     for path in paths:
         try:

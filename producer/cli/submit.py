@@ -38,6 +38,7 @@ def submit(
     tools: Tools,
     specs: Sequence[str],
     sets: Sequence[str],
+    fresh: bool,
     key: str | None,
     batch: str | None,
     watching: bool,
@@ -47,7 +48,7 @@ def submit(
 
     SPEC is a YAML or JSON file, or - for standard input. All are checked before any is stored.
     """
-    wanted = read_specs(specs, sets)
+    wanted = read_specs(specs, sets, fresh=fresh)
     producer = tools.producer
     with _progress(wanted):
         stored = producer.submit_all(wanted, key, batch=batch)

@@ -1,0 +1,37 @@
+"""Money as whole micro-dollars: floats drift, and a budget must not."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+
+MICROS = 1_000_000  #: of one dollar
+MOST_USD = 1_000_000_000  #: beyond that it is a slip of the keyboard
+
+
+def micros(usd: str | float | Decimal) -> int:
+    """Dollars as micro-dollars, rounded up: an estimate must not fall short. Raises ValueError for no amount."""
+    try:
+        amount = Decimal(str(usd))
+    except InvalidOperation:
+        raise ValueError(f"{usd!r} is no amount of dollars; write it as 12.50") from None
+    if not amount.is_finite() or not 0 <= amount <= MOST_USD:
+        raise ValueError(f"an amount is from 0 to {MOST_USD} dollars, not {usd}")
+    return int((amount * MICROS).to_integral_value(ROUND_CEILING))
+
+
+def of_nanos(nanodollars: float) -> int:
+    """Nano-dollars, in which Together gives `total_price`, as micro-dollars, rounded up."""
+    return -(-int(nanodollars) // 1000)
+
+
+def usd(amount: int) -> float:
+    """Micro-dollars as dollars, for JSON."""
+    return amount / MICROS
+
+
+def spoken(amount: int) -> str:
+    """Micro-dollars for people: cents, and as much more as a small amount needs to be seen."""
+    sign, left = ("-", -amount) if amount < 0 else ("", amount)
+    if left and left < MICROS // 10:
+        return f"{sign}${Decimal(left) / MICROS:.4f}"
+    return f"{sign}${Decimal(left) / MICROS:.2f}"

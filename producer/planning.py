@@ -1,0 +1,124 @@
+"""What specs would come to: rows, price, and what is there already. Reads the job store, writes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from common.dataset import parse, select
+from common.job import Job
+from common.money import micros, spoken
+from common.prices import Estimate, Prices
+from common.reuse import run_fingerprint
+from common.sharing import Sharing, leads_to_a_model
+from common.spec import DatasetSpec, JobSpec
+from common.training import training_file
+
+Checked = Sequence[tuple[JobSpec, Path | None]]
+Counts = dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What a data set comes to, and the training file that `prepare` will make of it."""
+
+    counts: Counts
+    sha256: str
+    size: int  #: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One job to be. Without `data` it is known to the worker only: by HintEval's name, or behind a URL."""
+
+    spec: JobSpec
+    data: Data | None = None
+    estimate: Estimate | None = None
+    fingerprint: str = ""
+    twin: int | None = None  #: the row (from 1) whose run it would share
+    sharer: Job | None = None  #: the job whose run it would share
+    file_known: bool | None = None  #: whether the platform has the training file; None: not known
+
+    @property
+    def new(self) -> bool:
+        """Whether a run would be paid for it."""
+        return self.twin is None and self.sharer is None
+
+    @property
+    def cost(self) -> int | None:
+        """What it adds to the bill, in micro-dollars; None where nobody can tell yet."""
+        if not self.new:
+            return 0
+        return self.estimate.cost if self.estimate else None
+
+
+def measure(checked: Checked) -> list[Data | None]:
+    """The data of each spec; each file is read once, and each training file made once."""
+    subsets: dict[Path, dict[str, Any]] = {}
+    made: dict[tuple[DatasetSpec, str], Data] = {}
+    found: list[Data | None] = []
+    for spec, path in checked:
+        which = (spec.dataset, spec.finetune.format)
+        if path is not None and which not in made:
+            if path not in subsets:
+                subsets[path] = parse(path.read_bytes(), spec.dataset.source)
+            chosen = select(subsets[path], spec.dataset)
+            data = training_file(chosen.train, spec)
+            made[which] = Data(chosen.counts, hashlib.sha256(data).hexdigest(), len(data))
+        found.append(made[which] if path is not None else None)
+    return found
+
+
+def planned(checked: Checked, prices: Prices, platform: str) -> list[Planned]:
+    """Each job with its local estimate, and which of them would share a run."""
+    rows: list[Planned] = []
+    first: dict[str, int] = {}
+    for (spec, _), data in zip(checked, measure(checked), strict=True):
+        row = Planned(spec, data)
+        if data is not None:
+            mark = run_fingerprint(platform, data.sha256, spec.finetune)
+            estimate = prices.estimate(spec.finetune, data.size, data.counts["train_rows"])
+            row = replace(row, fingerprint=mark, estimate=estimate)
+            if not spec.fresh:
+                row = replace(row, twin=first.get(mark))
+                first.setdefault(mark, len(rows) + 1)
+        rows.append(row)
+    return rows
+
+
+def with_reuse(rows: Sequence[Planned], sharing: Sharing, platform: str) -> list[Planned]:
+    """The same, with what earlier jobs have left: files on the platform, runs that trained or train."""
+    wanted = [row for row in rows if row.data is not None]
+    files = dict(zip(_shas(wanted), sharing.files(platform, _shas(wanted)), strict=True))
+    marks = {row.fingerprint for row in wanted if not row.spec.fresh}
+    holders = {mark: job for mark, job in sharing.holders(sorted(marks)).items() if leads_to_a_model(job)}
+    return [
+        replace(
+            row,
+            file_known=files[row.data.sha256] is not None,
+            sharer=None if row.spec.fresh else holders.get(row.fingerprint),
+        )
+        if row.data is not None
+        else row
+        for row in rows
+    ]
+
+
+def _shas(rows: Iterable[Planned]) -> list[str]:
+    return sorted({row.data.sha256 for row in rows if row.data is not None})
+
+
+def too_dear(rows: Sequence[Planned]) -> list[str]:
+    """A sentence for each job whose estimate exceeds its own `limits.max_cost_usd`."""
+    words = []
+    for row in rows:
+        most = row.spec.limits.max_cost_usd
+        if most is not None and row.cost is not None and row.cost > micros(most):
+            words.append(
+                f"limits.max_cost_usd: job {row.spec.name} is expected to cost {spoken(row.cost)} for "
+                f"{row.estimate.tokens if row.estimate else 0} tokens, which is more than {spoken(micros(most))}"
+            )
+    return words
