@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from common.drafts import NewJob
 from common.durations import seconds
 from common.errors import Conflict, InvalidSpec, NotFound, Unreachable
 from common.job import Job, Pointer
 from common.names import batch_name, deployment_name, idempotency_key, own_batch_name
 from common.pipeline import CANCEL, Step, rest
 from common.states import JobState
-from common.store import NewJob, Store, Stored
+from common.store import Store, Stored
 
 if TYPE_CHECKING:
     from common.spec import JobSpec

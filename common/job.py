@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from common.errors import UnknownVersion
+from common.errors import Permanent, UnknownVersion
 from common.printable import storable
+from common.spec_parts import FIELD, whole
 from common.states import FINISHED, JobState
 
 if TYPE_CHECKING:
     from common.spec import JobSpec
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2  #: 1 held its spec whole, and hashes in hexadecimal digits
 #: record fields that hold JSON; all others hold text as it is
 JSON_FIELDS = frozenset(
     {"spec", "data", "training", "questions", "hints", "results", "progress", "error", "spent_runs", "scores", "counts"}
@@ -83,8 +86,9 @@ class Job:
     facts: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def from_record(cls, record: Mapping[str, str]) -> Job:
-        """Raises UnknownVersion for a record that a newer hintrelay wrote."""
+    def from_record(cls, record: Mapping[str, str], base: Mapping[str, Any] | None = None) -> Job:
+        """`base` is the spec that the record names as its base: without it the job has none, unless the record holds
+        it whole, as older ones do. Raises UnknownVersion for a record that a newer hintrelay wrote."""
         version = int(record.get("v") or 0)
         if version > RECORD_VERSION:
             raise UnknownVersion(
@@ -92,9 +96,9 @@ class Job:
                 f"{RECORD_VERSION}): upgrade this one"
             )
         facts = {
-            name: json.loads(value) if name in JSON_FIELDS else value
+            name: decode(value) if name in JSON_FIELDS else value
             for name, value in record.items()
-            if value != "" and name not in _OWN
+            if value != "" and name not in _OWN and not name.startswith(FIELD)
         }
         numbers: dict[str, Any] = {name: int(float(record.get(name) or 0)) for name in _NUMBERS}
         spec_json: Any = facts.pop("spec", None)
@@ -104,7 +108,7 @@ class Job:
         return cls(
             id=record["id"],
             state=JobState(record["state"]),
-            spec_json=spec_json,
+            spec_json=spec_json if base is None else whole(base, record),
             rev=record.get("rev") or "0",
             facts=facts,
             **words,
@@ -115,6 +119,8 @@ class Job:
     def spec(self) -> JobSpec:
         from common.spec import JobSpec  # pydantic takes 0.1 s, and a list of jobs does not need it
 
+        if self.spec_json is None:
+            raise Permanent(f"the spec of job {self.id} is gone from Redis", code="spec_lost")
         return JobSpec.model_validate(self.spec_json)
 
     @property
@@ -149,8 +155,13 @@ class Job:
 
 _NUMBERS = "attempt crashes max_attempts lease_until since created updated not_before deadline now".split()
 _OWN = frozenset(_NUMBERS) | set(
-    "id v state name key batch owner stage snooze wish rev lease digest claimed deadline_ms".split()
+    "id v state name key batch owner stage snooze wish rev lease digest claimed deadline_ms base".split()
 )
+
+
+_HASH = "sha256-"  #: as in subresource integrity: then base64, a colon, the size
+_POINTER = {"sha256", "size"}
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def iso(ms: int) -> str:
@@ -162,6 +173,21 @@ def encode(facts: Mapping[str, Any]) -> list[str]:
     """Facts as field, value pairs of a record. None clears a field; a lone surrogate is escaped."""
     pairs: list[str] = []
     for name, value in facts.items():
-        text = "" if value is None else json.dumps(value) if name in JSON_FIELDS else str(value)
-        pairs += [name, storable(text)]
+        text = "" if value is None else _json(value) if name in JSON_FIELDS else str(value)
+        pairs += (name, storable(text))
     return pairs
+
+
+def decode(text: str) -> Any:
+    """What `encode` made the text of a JSON field of."""
+    if not text.startswith(_HASH):
+        return json.loads(text)
+    digest, _, size = text.removeprefix(_HASH).partition(":")
+    return {"sha256": b64decode(digest).hex(), "size": int(size)}
+
+
+def _json(value: Any) -> str:
+    """Short, as Redis keeps a record small while its values have at most 64 bytes: a pointer has 52 and its size."""
+    if isinstance(value, dict) and value.keys() == _POINTER and _SHA256.fullmatch(str(value["sha256"])):
+        return f"{_HASH}{b64encode(bytes.fromhex(value['sha256'])).decode()}:{value['size']}"
+    return json.dumps(value, separators=(",", ":"))

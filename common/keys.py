@@ -42,6 +42,16 @@ class Keys:
         return f"{PREFIX}job:{job_id}"
 
     @staticmethod
+    def spec(digest: str) -> str:
+        """hash: a spec that jobs share: `spec` (JSON, without the name), `jobs` (how many records name it)."""
+        return f"{PREFIX}spec:{digest}"
+
+    @staticmethod
+    def ids(job_id: str) -> str:
+        """set: ids of the jobs whose id begins with these 3 hex digits, so that a beginning finds its job."""
+        return f"{PREFIX}ids:{job_id[:3]}"
+
+    @staticmethod
     def batch(name: str) -> str:
         """sorted set: job id -> ms of its creation; the jobs of one batch. Whoever removes a record removes it here."""
         return f"{PREFIX}batch:{name}"

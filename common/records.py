@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from typing import Any
 
 from common.connection import Client, reaching
@@ -13,6 +16,9 @@ from common.scripts import source
 from common.states import JobState
 
 READ_AT_ONCE = 1000  #: records in one answer
+BASES_KEPT = 1000  #: base specs that are remembered
+HEX = "0123456789abcdef"
+_PREFIX = re.compile(r"[0-9a-f]{1,8}")
 Clock = Callable[[], int]  #: ms since 1970; tests pass their own, else Redis's clock counts
 
 
@@ -23,6 +29,7 @@ class Records:
         self.client = client
         self.url = url
         self._clock = clock
+        self._bases: dict[str, dict[str, Any]] = {}  #: base specs by digest: content never changes under one
 
     def get(self, job_id: str) -> Job:
         """Raises NotFound."""
@@ -30,7 +37,7 @@ class Records:
             record = self.client.hgetall(Keys.job(job_id))
         if not record:
             raise NotFound(f"there is no job {job_id}", hint="hintrelay ls shows the jobs")
-        return Job.from_record(record)
+        return self._whole([record])[0]
 
     def resolve(self, prefix: str) -> str:
         """The one job id that begins with `prefix`. Raises NotFound, or Conflict when there are several."""
@@ -38,12 +45,22 @@ class Records:
         with reaching(self.url):
             if len(wanted) == 8 and self.client.exists(Keys.job(wanted)):
                 return wanted
-            ids = [i for i in self.client.zrange(Keys.jobs, 0, -1) if wanted and i.startswith(wanted)]
+        ids = self._beginning_with(wanted) if _PREFIX.fullmatch(wanted) else []
         if not ids:
             raise NotFound(f"there is no job {prefix}", hint="hintrelay ls shows the jobs")
         if len(ids) > 1:
             raise Conflict(f"{prefix} is the beginning of {len(ids)} job ids: {', '.join(sorted(ids)[:5])}")
         return str(ids[0])
+
+    def _beginning_with(self, prefix: str) -> list[str]:
+        """The ids that begin with 1 to 7 hex digits."""
+        rests = map("".join, product(HEX, repeat=max(0, 3 - len(prefix))))
+        found = self._run(lambda pipe: [pipe.smembers(Keys.ids(prefix + rest)) for rest in rests])
+        ids = [job_id for of_set in found for job_id in of_set if job_id.startswith(prefix)]
+        if ids:
+            return ids
+        with reaching(self.url):  # jobs that an older hintrelay stored stand in no such set
+            return [job_id for job_id, _ in self.client.zscan_iter(Keys.jobs, match=f"{prefix}*", count=READ_AT_ONCE)]
 
     def ids(self, state: JobState | None = None) -> list[str]:
         """Job ids, oldest first."""
@@ -52,14 +69,32 @@ class Records:
 
     def many(self, ids: Iterable[str], fields: Sequence[str] = LISTED) -> list[Job]:
         """The jobs of `ids` that exist, in their order, without their specs; one round trip for a thousand."""
+        records = ({n: v for n, v in zip(fields, row, strict=True) if v is not None} for row in self._rows(ids, fields))
+        return [job for record in records if "state" in record and (job := _readable(record))]
+
+    def whole(self, ids: Iterable[str]) -> list[Job]:
+        """The jobs of `ids` that exist, in their order, with all that is known of each."""
+        records = [dict(zip(row[::2], row[1::2], strict=True)) for row in self._rows(ids)]
+        return self._whole([record for record in records if "state" in record])
+
+    def _rows(self, ids: Iterable[str], fields: Sequence[str] = ()) -> list[Any]:
         keys = [Keys.job(job_id) for job_id in ids]
         rows: list[Any] = []
         for start in range(0, len(keys), READ_AT_ONCE):
             chunk = keys[start : start + READ_AT_ONCE]
             with reaching(self.url):  # EVAL, not EVALSHA: to ask whether the server knows it is a round trip more
                 rows += self.client.eval(source("read"), len(chunk), *chunk, *fields)
-        records = ({n: v for n, v in zip(fields, row, strict=True) if v is not None} for row in rows)
-        return [job for record in records if "state" in record and (job := _readable(record))]
+        return rows
+
+    def _whole(self, records: Sequence[dict[str, str]]) -> list[Job]:
+        """Records into jobs, with the base specs that they name."""
+        unknown = {base for record in records if (base := record.get("base")) and base not in self._bases}
+        if unknown:
+            texts = self._run(lambda pipe: [pipe.hget(Keys.spec(base), "spec") for base in unknown])
+            if len(self._bases) > BASES_KEPT:
+                self._bases.clear()
+            self._bases.update((base, json.loads(text)) for base, text in zip(unknown, texts, strict=True) if text)
+        return [Job.from_record(record, self._bases.get(record.get("base", ""))) for record in records]
 
     def count(self) -> dict[JobState, int]:
         """How many jobs are in each state."""

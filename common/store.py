@@ -7,10 +7,10 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from common.connection import Client, reaching
+from common.drafts import Drafts, NewJob
 from common.errors import Conflict
 from common.job import Job, Lease, encode
 from common.keys import Keys
@@ -23,17 +23,6 @@ BATCH = 200  #: script calls in one round trip
 SILENT_MS = 60_000  #: a worker process that gave no sign of life for so long is gone
 ALONE_MS = 60_000  #: an upload of a training file takes seconds; a crashed one is taken over after this
 FIRST_LOOK_MS = 10_000  #: a new job whose chain was sent is looked at by the tick only then
-
-
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """What `create` stores. `key` is the idempotency key, or empty; `digest` tells equal jobs; `batch` as submitted."""
-
-    digest: str
-    deadline_ms: int
-    record: Mapping[str, Any]
-    key: str = ""
-    batch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +64,13 @@ class Store(Records):
         """Store jobs, in batches of one round trip, each whole or not at all. Raises Conflict when a key already has a
         job of other content."""
         stored: list[Stored] = []
+        drafts = Drafts()
         look_ms = self.nudge_ms if first_look_ms is None else first_look_ms
         for start in range(0, len(jobs), BATCH):
             batch = jobs[start : start + BATCH]
-            answers = self._run(partial(self._create_all, batch, look_ms), whole=True)
-            for job, (word, job_id) in zip(batch, answers, strict=True):
+            for job, (word, job_id) in zip(batch, self._create(drafts, batch, look_ms), strict=True):
                 while word == "taken":  # two jobs drew the same 8 hex digits
-                    ((word, job_id),) = self._run(partial(self._create_all, [job], look_ms))
+                    ((word, job_id),) = self._create(drafts, [job], look_ms)
                 if word == "conflict":
                     raise Conflict(
                         f"the key {job.key!r} belongs to job {job_id}, which has another spec or other data",
@@ -90,28 +79,18 @@ class Store(Records):
                 stored.append(Stored(job_id, word == "created"))
         return stored
 
-    def _create_all(self, jobs: Sequence[NewJob], first_look_ms: int, pipe: Any) -> None:
-        for job in jobs:
-            self._create(pipe, job, first_look_ms)
-
-    def _create(self, pipe: Any, job: NewJob, first_look_ms: int) -> None:
-        job_id = secrets.token_hex(4)
-        args = [self._now(), job_id, job.key, job.digest, job.deadline_ms, first_look_ms, self._kept, self.actor]
-        args.append(job.batch)
-        self._scripts.create(
-            client=pipe,
-            keys=[
-                Keys.job(job_id),
-                Keys.due,
-                Keys.jobs,
-                Keys.state(JobState.ACCEPTED),
-                Keys.idempotency,
-                Keys.events,
-                Keys.batch(job.batch),
-                Keys.batches,
+    def _create(self, drafts: Drafts, jobs: Sequence[NewJob], look_ms: int) -> list[tuple[str, str]]:
+        """One round trip: a script call for each run of jobs that share a batch and a base spec, all or none."""
+        groups = drafts.groups(jobs)
+        head = [self._now(), look_ms, self._kept, self.actor]
+        answers = self._run(
+            lambda pipe: [
+                self._scripts.create(client=pipe, keys=group.keys, args=[*head, *group.shared, *group.args])
+                for group in groups
             ],
-            args=args + encode({**job.record, "deadline_ms": job.deadline_ms}),
+            whole=True,
         )
+        return [(word, job_id) for of_group in answers for word, job_id in of_group]
 
     def claim(self, job_id: str, stage: str, origin: JobState | None, lease_ms: int) -> tuple[Lease, Job] | Refusal:
         """A lease on a job in state `origin` (None: any unfinished one), or why there is none."""
@@ -122,7 +101,7 @@ class Store(Records):
         if word != "claimed":
             return Refusal(word, more[0] if more else "")
         flat = more[0]
-        return Lease(job_id, token), Job.from_record(dict(zip(flat[::2], flat[1::2], strict=True)))
+        return Lease(job_id, token), self._whole([dict(zip(flat[::2], flat[1::2], strict=True))])[0]
 
     def renew(self, leases: Sequence[Lease], lease_ms: int) -> list[int]:
         """For each lease: 0 lost, 1 renewed, 2 renewed and the job is to end."""
@@ -295,4 +274,4 @@ class Store(Records):
 
 
 def _json(data: Mapping[str, Any] | None) -> str:
-    return json.dumps(data or {}, sort_keys=True, default=str)
+    return json.dumps(data or {}, sort_keys=True, default=str, separators=(",", ":"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from common.job import LISTED, Job
+from common.job import Job
 from common.printable import printable
 from common.spec import JobSpec
 from common.states import JobState
@@ -23,8 +23,9 @@ from producer.client import SubmittedJob, local_file
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from common.store import Store
+
 LARGE_BYTES = 5_000_000  #: data that takes long enough to be told of
-FIELDS = [*LISTED, "spec", "counts", "training", "hints", "results"]  #: all that a job's JSON shows
 
 
 @click.command()
@@ -52,7 +53,7 @@ def submit(
     producer = tools.producer
     with _progress(wanted):
         stored = producer.submit_all(wanted, key, batch=batch)
-    jobs = producer.store.many([one.id for one in stored], FIELDS)
+    jobs = _read(producer.store, [one.id for one in stored], output)
     _print(jobs, stored, output)
     _tell_ended(jobs)
     if producer.commands.nudge_lost is not None:
@@ -63,6 +64,11 @@ def submit(
         leave(watch_jobs(tools, [job.id for job in jobs], None, output if output == "table" else "talk"))
     if sys.stderr.isatty() and output == "table":
         _footer(jobs)
+
+
+def _read(store: Store, ids: Sequence[str], output: str) -> list[Job]:
+    """The jobs as they stand now; JSON shows their specs."""
+    return store.many(ids) if output == "table" else store.whole(ids)
 
 
 def _progress(specs: Sequence[JobSpec]) -> AbstractContextManager[Any]:

@@ -30,7 +30,7 @@ def test_a_move_writes_state_facts_index_due_and_event_together(any_store: Store
     assert (any_store.ids(A), any_store.ids(P)) == ([], [job_id])
     _, event = any_store.client.xrange(Keys.events)[-1]
     assert (event["type"], event["from"], event["to"], event["data"]) == (
-        "data_prepared", "accepted", "prepared", '{"rows": 2}',
+        "data_prepared", "accepted", "prepared", '{"rows":2}',
     )  # fmt: skip
     assert_invariants(any_store)
 

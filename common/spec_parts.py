@@ -1,0 +1,65 @@
+"""How specs are stored: jobs of one submit share a base spec, and each holds only what differs from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+FIELD = "spec."  #: of a record: `spec.<section>.<key>` holds the JSON of what differs from the base
+MOST_DIFFERENCES = 16  #: a job that differs in more gets a base of its own
+
+
+@dataclass(frozen=True, slots=True)
+class BaseSpec:
+    """A spec that jobs share, stored once under the digest of its content. The name is each job's own."""
+
+    digest: str
+    text: str
+    spec: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> BaseSpec:
+        """The base that a job's spec makes: all of it but the name."""
+        body = {**spec, "name": None}
+        digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+        return cls(digest, orjson.dumps(body).decode(), body)
+
+    def fields(self, spec: Mapping[str, Any], name: str) -> dict[str, str] | None:
+        """The record's fields of a job of that spec and name; None where too little is shared."""
+        if spec.keys() != self.spec.keys():
+            return None
+        found = {"base": self.digest}
+        for section, value in spec.items():
+            shared = self.spec[section]
+            if section == "name":
+                found |= {} if value == name else {FIELD + section: _text(value)}
+            elif _text(value) != _text(shared):
+                found |= _differences(section, value, shared)
+        return found if len(found) <= MOST_DIFFERENCES + 1 else None
+
+
+def _differences(section: str, value: Any, shared: Any) -> dict[str, str]:
+    if not (isinstance(value, dict) and isinstance(shared, dict) and value.keys() == shared.keys()):
+        return {FIELD + section: _text(value)}
+    texts = {f"{FIELD}{section}.{key}": _text(one) for key, one in value.items()}
+    return {field: text for field, text in texts.items() if text != _text(shared[field.split(".", 2)[2]])}
+
+
+def whole(base: Mapping[str, Any], record: Mapping[str, str]) -> dict[str, Any]:
+    """The spec of the job that has this record, from the base that it names."""
+    spec = {**base, "name": record.get("name", "")}
+    for field, text in record.items():
+        if field.startswith(FIELD):
+            section, _, key = field.removeprefix(FIELD).partition(".")
+            value = orjson.loads(text)
+            spec[section] = {**spec[section], key: value} if key else value
+    return spec
+
+
+def _text(value: Any) -> str:
+    """JSON, in which 1, 1.0 and true differ."""
+    return orjson.dumps(value).decode()
