@@ -3,11 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: setup demo test unit check lint types imports format chaos clean
+.PHONY: help setup demo test unit bench bench-full check lint types imports format chaos clean
 .DEFAULT_GOAL := help
 
 help:  ## show this
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/installed  ## a working environment in .venv/, versions as in requirements.lock
 
@@ -30,6 +30,16 @@ unit: .venv/installed  ## the quick tests
 chaos: .venv/installed  ## jobs under random kills for some minutes; SEED=n draws others
 	CHAOS=long SEED=$(or $(SEED),1) $(BIN)/python -m pytest tests/e2e/chaos -s --timeout 900
 
+.venv/bench-installed: .venv/installed
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[hints,dev,bench]' 2> .venv/pip.log || { tail -n 20 .venv/pip.log; exit 1; }
+	@touch .venv/bench-installed
+
+bench: .venv/bench-installed  ## hintrelay beside the peers that matter, in 5 minutes; ONLY="relay submit" picks, ARGS= adds options
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+bench-full: .venv/bench-installed  ## all benchmarks with all peers; puts the results into benchmarks/README.md
+	$(BIN)/python -m benchmarks --full --page $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
 check: lint types imports  ## what must be clean before a commit lands
 
 lint: .venv/installed
@@ -47,4 +57,4 @@ format: .venv/installed  ## format the code
 	$(BIN)/ruff check --fix .
 
 clean:  ## remove what make made
-	rm -rf .venv build dist *.egg-info demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv benchmarks/.envs build dist *.egg-info demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,7 +19,14 @@ from common.settings import NAMES, Settings
 from common.states import JobState
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "sandbox" / "README.md"])
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").glob("*.md"),
+        ROOT / "sandbox" / "README.md",
+        ROOT / "benchmarks" / "README.md",
+    ]
+)
 CODE = [path for folder in ("common", "producer", "worker") for path in (ROOT / folder).rglob("*.[pl]*")]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -152,6 +159,7 @@ def test_every_dependency_has_its_line_and_no_other_has() -> None:
         ("Base install", project["dependencies"]),
         ("Extra `hints`", project["optional-dependencies"]["hints"]),
         ("Extra `dev`", project["optional-dependencies"]["dev"]),
+        ("Extra `bench`", project["optional-dependencies"]["bench"]),
     ):
         names = {match[0] for one in wanted if (match := re.match(r"[A-Za-z0-9_-]+", one))}
         assert {cells[0] for cells in rows(section(text, head))} == names

@@ -1,0 +1,1 @@
+"""What the benchmarks share: processes, servers, rounds, tables, pages. Knows none of them."""

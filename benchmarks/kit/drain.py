@@ -1,0 +1,74 @@
+"""One measured run: a full queue, workers let go at once, the time until all of it is through."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from benchmarks.kit.processes import Crew, await_true
+from benchmarks.kit.rounds import Figures
+from benchmarks.kit.servers import Valkey
+
+WARM = 20  #: pipelines before the measured ones: imports, connections, forks
+
+
+class Sharing(Protocol):
+    """A peer whose processes each run their part."""
+
+    @property
+    def processes(self) -> int: ...
+    @property
+    def server(self) -> tuple[str, ...]: ...
+
+
+def drain(
+    crew: Crew, send: Callable[[int], object], done: Callable[[], int], count: int, database: Crew, warm: int = WARM
+) -> Figures:
+    """Fill the queue while the workers are stopped, then let them go: the sender's CPU is not in the figures."""
+    send(warm)
+    await_true(lambda: done() >= warm, f"the first {warm} pipelines are through", crew)
+    crew.pause()
+    send(count)
+    before, began, database_before = crew.cpu_s(), time.perf_counter(), database.cpu_s()
+    crew.resume()
+    await_true(lambda: done() >= warm + count, f"{count} pipelines are through", crew)
+    return _figures(count, time.perf_counter() - began, crew, before, database.cpu_s() - database_before)
+
+
+def shared_run(crew: Crew, script: Sequence[str], peer: Sharing, count: int, server: Valkey) -> Figures:
+    """Processes that each run their part of the pipelines, from the word go."""
+    env: dict[str, str] = {}
+    if peer.server:
+        env = _start_server(crew, peer.server)
+    part = max(1, count // peer.processes)
+    for number in range(peer.processes):
+        crew.start(f"worker-{number}", [*script, "share", str(part)], env)
+    await_true(lambda: server.number("bench:ready") == peer.processes, "all processes are ready", crew)
+    before, began, database_before = crew.cpu_s(), time.perf_counter(), server.crew.cpu_s()
+    server.client.set("bench:go", 1)
+    total = part * peer.processes
+    await_true(lambda: server.number("bench:done") >= total, f"{total} pipelines are through", crew)
+    return _figures(total, time.perf_counter() - began, crew, before, server.crew.cpu_s() - database_before)
+
+
+def _start_server(crew: Crew, command: tuple[str, ...]) -> dict[str, str]:
+    """Prefect's server; the processes find it by an environment variable."""
+    from benchmarks.kit.servers import free_port, listens
+
+    port = free_port()
+    env = {"PREFECT_API_URL": f"http://127.0.0.1:{port}/api", "PREFECT_LOGGING_LEVEL": "ERROR"}
+    crew.start("server", [*command, str(port)], env)
+    await_true(lambda: listens(port), "the server listens", crew)
+    return env
+
+
+def _figures(count: int, wall_s: float, crew: Crew, cpu_before: float, database_s: float) -> Figures:
+    return {
+        "pipelines_per_s": count / wall_s,
+        "cpu_ms": (crew.cpu_s() - cpu_before) / count * 1000,
+        "database_ms": database_s / count * 1000,
+        "pss_mb": crew.pss_mb(),
+        "pipelines": float(count),
+        "wall_s": wall_s,
+    }

@@ -1,0 +1,81 @@
+"""What a figure depends on: the machine, its system, the versions of everything."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+OURS = ("celery", "kombu", "redis", "hiredis", "together", "hinteval", "orjson", "httpx", "openai", "pydantic")
+PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==(\S+)", re.MULTILINE)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def describe() -> dict[str, str]:
+    """Names and values, as they are printed and written beside every result."""
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "commit": _commit(),
+        "CPU": f"{_cpu()}, {os.cpu_count()} cores",
+        "RAM": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "system": _system(),
+        "Python": platform.python_version(),
+        "Valkey": _valkey(),
+        "hintrelay's libraries": ", ".join(f"{name} {version(name)}" for name in OURS),
+        "load when it began": f"{os.getloadavg()[0]:.2f}",
+    }
+
+
+def peers(folder: Path, names: dict[str, str]) -> dict[str, str]:
+    """Of each peer's environment the version of its main package; `names` gives environment -> package."""
+    found = {}
+    for env, package in names.items():
+        pins = dict(PINNED.findall((folder / f"requirements-{env}.txt").read_text("utf-8")))
+        found[env] = f"{package} {pins.get(package, '?')}"
+    return found
+
+
+def version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "absent"
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        found = re.search(r"^model name\s*:\s*(.+)$", info.read_text("utf-8", "replace"), re.MULTILINE)
+        if found:
+            return found[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _system() -> str:
+    release = Path("/etc/os-release")
+    if release.is_file():
+        found = re.search(r'^PRETTY_NAME="?([^"\n]+)', release.read_text("utf-8"), re.MULTILINE)
+        if found:
+            return f"{found[1]}, {platform.system()} {platform.release()}"
+    return f"{platform.system()} {platform.release()}"
+
+
+def _valkey() -> str:
+    from common.embedded import binary
+
+    words = subprocess.run([binary(), "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"v=(\S+)", words)
+    return found[1] if found else "?"
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    return done.stdout.strip() or "?"

@@ -1,0 +1,91 @@
+"""Plots by matplotlib (extra `bench`); without it the tables and JSON are all there is."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from benchmarks.kit.rounds import Benchmark, Chart, Column, Table
+
+OURS = "hintrelay"
+BLUE, GREY = "#1f5fa8", "#9aa3ad"
+
+
+def draw(folder: Path, bench: Benchmark, table: Table, about: dict[str, str]) -> list[str]:
+    """The names of the files drawn into `folder`."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return []
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "hintrelay"  # equal figures give equal files
+    names = []
+    for number, chart in enumerate(bench.charts):
+        name = f"{bench.name}{f'-{number + 1}' if number else ''}.svg"
+        if _draw(folder / name, bench, table, chart, about):
+            names.append(name)
+    return names
+
+
+def _draw(path: Path, bench: Benchmark, table: Table, chart: Chart, about: dict[str, str]) -> bool:
+    from matplotlib import pyplot
+
+    rows = [name for name in table.rows if table.spread(name, chart.y)]
+    if not rows:
+        return False
+    height = 3.6 if chart.x else 1.4 + 0.42 * len(rows)
+    figure, axes = pyplot.subplots(figsize=(8.5, height), layout="constrained")
+    (_lines if chart.x else _bars)(axes, bench, table, chart, rows)
+    axes.set_title(f"{chart.title}\n", fontsize=11, loc="left")
+    axes.text(0, 1.02, f"medians and ranges; {about['CPU']}; {about['date']}", fontsize=7, transform=axes.transAxes)
+    axes.grid(visible=True, axis="both" if chart.x else "x", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+    return True
+
+
+def _bars(axes: Any, bench: Benchmark, table: Table, chart: Chart, rows: list[str]) -> None:
+    spreads = [spread for name in rows if (spread := table.spread(name, chart.y))]
+    middles = [spread.median for spread in spreads]
+    reach = [[s.median - s.least for s in spreads], [s.most - s.median for s in spreads]]
+    axes.barh(rows, middles, xerr=reach, color=[BLUE if OURS in name else GREY for name in rows], capsize=3)
+    for position, spread in enumerate(spreads):
+        axes.text(
+            spread.most, position, f"  {spread.median:,.{_column(bench, chart.y).digits}f}", va="center", fontsize=8
+        )
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set_xlabel(_axis(bench, chart.y))
+    if chart.log:
+        axes.set_xscale("log")
+
+
+def _lines(axes: Any, bench: Benchmark, table: Table, chart: Chart, rows: list[str]) -> None:
+    """Subjects named `program, N what` become one line a program."""
+    programs: dict[str, list[str]] = {}
+    for name in rows:
+        programs.setdefault(name.rpartition(", ")[0] or name, []).append(name)
+    assert chart.x is not None, "bars have no x"
+    for program, names in programs.items():
+        pairs = [(table.spread(name, chart.x), table.spread(name, chart.y)) for name in names]
+        points = sorted(((x.median, y) for x, y in pairs if x and y), key=lambda point: point[0])
+        middles = [value.median for _, value in points]
+        reach = [[v.median - v.least for _, v in points], [v.most - v.median for _, v in points]]
+        axes.errorbar([x for x, _ in points], middles, yerr=reach, marker="o", capsize=3, label=program)
+    axes.set_xlabel(_axis(bench, chart.x))
+    axes.set_ylabel(_axis(bench, chart.y))
+    if chart.log:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    axes.legend(fontsize=8)
+
+
+def _axis(bench: Benchmark, key: str) -> str:
+    column = _column(bench, key)
+    return f"{column.heading}{f' ({column.unit})' if column.unit else ''}"
+
+
+def _column(bench: Benchmark, key: str) -> Column:
+    return next(column for column in bench.columns if column.key == key)

@@ -1,0 +1,117 @@
+"""Roads for the benchmarks: stages that do nothing under the real runner, and ports that answer at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from common.broker import Sender, make_celery
+from common.commands import Commands, Wanted
+from common.connection import connect
+from common.job import Job
+from common.keys import Keys
+from common.matrix import put
+from common.outcomes import Advance, Outcome
+from common.pipeline import STAGES, Step
+from common.settings import Settings
+from common.spec import GenerateSpec, JobSpec, Metric
+from common.states import MOVES, JobState
+from common.store import Store
+from worker.ports import Answer, Desk, Ports, Scored
+
+if TYPE_CHECKING:
+    from worker.stages import Stage
+
+FOUR = {
+    "prepare": JobState.PREPARED,
+    "upload": JobState.UPLOADED,
+    "finetune": JobState.GENERATED,  # past the training: no tick takes part in the road of four
+    "evaluate": JobState.SUCCEEDED,
+}
+STEPS = [next(step for step in STAGES.values() if step.name == name) for name in FOUR]
+BENCH_SOURCE = "memory://bench/rows.json"
+AT_ONCE = 200  #: jobs of one submit whose chains are sent right away
+
+
+def four_stages() -> None:
+    """In a worker process of the benchmarks: stages that do nothing, and the one move that their road has on top."""
+    from worker.stages import BY_NAME
+
+    for name, target in FOUR.items():
+        BY_NAME[name] = _nothing(target)
+    MOVES.setdefault((JobState.UPLOADED, JobState.GENERATED), "hints_generated")
+
+
+def _nothing(target: JobState) -> Stage:
+    def stage(job: Job, ports: Ports, desk: Desk) -> Outcome:
+        return Advance(target)
+
+    return stage
+
+
+class AtOnce:
+    """The ports of the hints queue, answering without any work."""
+
+    def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
+        return Answer(tuple(f"hint {number}" for number in range(wanted.num_of_hints)))
+
+    def score(self, metric: Metric, items: Sequence[tuple[str, str, Sequence[str]]]) -> Scored:
+        return Scored(f"bench-{metric}", [[0.5 for _ in hints] for _, _, hints in items])
+
+
+def quick_ports(settings: Settings) -> Ports:
+    """The real platform adapter, artifacts and data sets; a model and a scorer that answer at once."""
+    from dataclasses import replace
+
+    from worker.bootstrap import make_ports
+
+    at_once = AtOnce()
+    return replace(make_ports(settings, hints=False), hint_model=at_once, scorer=at_once)
+
+
+class Customer:
+    """Submits as `hintrelay submit` does: the same commands over the same store."""
+
+    def __init__(self, settings: Settings, *, four: bool) -> None:
+        self.store = Store(connect(settings.redis_url), url=settings.redis_url, actor="bench")
+        self._client = connect(settings.redis_url)
+        sender = Sender(make_celery(settings), settings)
+        self._commands = Commands(self.store, FourSteps(sender) if four else sender)
+
+    def submit(self, count: int, spec: JobSpec | None = None) -> list[str]:
+        """`count` equal jobs, in submits so small that all chains are sent at once."""
+        wanted = [Wanted(spec or plain_spec())] * count
+        ids: list[str] = []
+        for start in range(0, count, AT_ONCE):
+            ids += [one.job_id for one in self._commands.submit(wanted[start : start + AT_ONCE])]
+        return ids
+
+    def succeeded(self) -> int:
+        return int(self._client.zcard(Keys.state(JobState.SUCCEEDED)))
+
+
+class FourSteps:
+    """Sends the road of four as one chain."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def send_many(self, nudges: Sequence[tuple[str, Sequence[Step]]]) -> None:
+        self._sender.send_many([(job_id, STEPS) for job_id, _ in nudges])
+
+
+def plain_document(source: str = BENCH_SOURCE) -> dict[str, Any]:
+    """A valid spec as it stands in a file. Its source is a URL: no disk is read for it at submit."""
+    return {
+        "version": 1,
+        "dataset": {"source": source},
+        "finetune": {"model": "meta-llama/Meta-Llama-3-8B-Instruct", "suffix": "bench"},
+    }
+
+
+def plain_spec(source: str = BENCH_SOURCE, **changes: object) -> JobSpec:
+    """The same as a spec; `changes` are dotted keys with __ for the dot."""
+    document = plain_document(source)
+    for path, value in changes.items():
+        put(document, path.replace("__", "."), value)
+    return JobSpec.parse(document)
