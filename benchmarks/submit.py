@@ -21,7 +21,7 @@ from benchmarks.kit.rounds import Benchmark, Chart, Column, Figures, Options, Su
 from benchmarks.kit.servers import valkey
 from benchmarks.ours import Installation, installation
 from benchmarks.roads import plain_document
-from common.store import NewJob
+from common.drafts import NewJob
 
 OURS = "hintrelay submit_all, one matrix"
 CLI = "hintrelay submit SPEC, the whole command"
