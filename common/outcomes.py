@@ -38,4 +38,12 @@ class Reject:
     facts: Facts = field(default_factory=dict)
 
 
-Outcome = Advance | Snooze | Reject
+@dataclass(frozen=True, slots=True)
+class AwaitSlot:
+    """As many runs are under way as may be: the job is given back until one ends and its turn has come."""
+
+    most: int | None  #: the job's own limit
+    reason: str  #: one clause, shown by `waiting`
+
+
+Outcome = Advance | Snooze | Reject | AwaitSlot

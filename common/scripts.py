@@ -8,7 +8,7 @@ from typing import Any
 
 from common.connection import Client
 
-NAMES = "create claim renew move defer note register wish take_due postpone".split()
+NAMES = "create claim renew move defer note register wish take_due postpone admit await_slot hand_on".split()
 
 
 @cache

@@ -73,6 +73,7 @@ class Settings(BaseModel):
     request_timeout_seconds: Seconds = 60.0  #: of one request to the platform
     doubt_seconds: Seconds = 45.0  #: a run whose creation was not confirmed may appear in the platform's list this late
     platform_concurrency: Annotated[int, Field(ge=1, le=512)] = 16  #: threads of the platform worker
+    max_running: Annotated[int, Field(ge=1, le=100_000)] | None = None  #: runs at the platform at once
     hints_concurrency: Annotated[int, Field(ge=1, le=64)] = 2  #: processes of the hints worker
     max_backlog: Annotated[int, Field(ge=1)] = 1000  #: messages in a queue above which the tick holds nudges back
     prices: str = ""  #: TOML file of prices for local estimates; else the one that hintrelay brings

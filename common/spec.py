@@ -114,7 +114,7 @@ class GenerateSpec(_Part):
 
 
 #: keys that came after the first release: in a digest only where they were given, so that a stored key stays its job's
-ADDED = (("fresh",), ("limits", "max_cost_usd"))
+ADDED = (("fresh",), ("limits", "max_cost_usd"), ("limits", "max_running"))
 
 Metric = Literal["rouge1", "rouge2", "rougeL", "answer_leakage"]
 
@@ -131,6 +131,7 @@ class LimitsSpec(_Part):
     deadline: Duration = "24h"  #: from acceptance to success
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5  #: of each stage
     max_cost_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = None  #: of the job; what exceeds it is not paid
+    max_running: Annotated[int, Field(ge=1, le=100_000)] | None = None  #: runs at the platform at once, of all jobs
 
 
 class JobSpec(_Part):

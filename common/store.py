@@ -15,8 +15,8 @@ from common.errors import Conflict
 from common.job import Job, Lease, encode
 from common.keys import Keys
 from common.printable import storable
-from common.records import Clock, Records
-from common.scripts import Scripts
+from common.records import Clock
+from common.slots import Slots
 from common.states import JobState, event_of
 
 BATCH = 200  #: script calls in one round trip
@@ -41,7 +41,7 @@ class Refusal:
     detail: str = ""
 
 
-class Store(Records):
+class Store(Slots):
     """Jobs in Redis. `url` only names it in errors; `actor` stands in the events."""
 
     def __init__(
@@ -58,7 +58,6 @@ class Store(Records):
         self.nudge_ms = nudge_ms  #: a message that was sent and led to nothing for so long counts as lost
         self.actor = actor
         self._kept = str(events_kept)
-        self._scripts = Scripts(client)
 
     def create(self, jobs: Sequence[NewJob], *, first_look_ms: int | None = None) -> list[Stored]:
         """Store jobs, in batches of one round trip, each whole or not at all. Raises Conflict when a key already has a

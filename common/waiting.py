@@ -23,7 +23,7 @@ def waiting(job: Job, now_ms: int | None = None) -> str | None:
         return f"{job.stage} is at work on {job.owner}{_share(job)}{ending}"
     if 0 < job.deadline <= now:
         return f"waits for the next worker to end it: its deadline was at {_at(job.deadline)}"
-    if job.not_before > now:
+    if job.not_before > now or (job.snooze and not job.not_before):  # without a time: it waits for its turn
         return _deferred(job)
     return _resting(job)
 

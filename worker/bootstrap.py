@@ -55,6 +55,7 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
         artifacts=ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch"),
         datasets=DatasetFiles(settings.data_roots),
         doubt_s=settings.doubt_seconds,
+        max_running=settings.max_running,
         sleep=time.sleep,
         **_hint_ports(settings, key) if hints else {"hint_model": _Elsewhere(), "scorer": _Elsewhere()},
     )
@@ -109,6 +110,7 @@ def build(settings: Settings, queues: Sequence[str], stop: StopFlag, ports: Port
             period_s=settings.tick_seconds,
             look_s=settings.look_seconds,
             max_backlog=settings.max_backlog,
+            max_running=settings.max_running,
         )
     return Machine(runner, tick)
 

@@ -47,6 +47,14 @@ class JobDesk:
     def kept(self) -> dict[str, str]:
         return self._store.pieces(self._job.id)
 
+    def intend(self, most: int | None) -> int | None:
+        word, under_way = self._store.admit(self._held.lease, most)
+        self._must(word != "lost")
+        return None if word == "admitted" else under_way
+
+    def yield_slot(self) -> None:
+        self._store.yield_slot(self._job.id)
+
     def progress(self, done: int, total: int) -> None:
         now = time.monotonic()
         if now - self._written >= SELDOM_S or done >= total:

@@ -154,6 +154,15 @@ class Desk(Protocol):
     def kept(self) -> dict[str, str]:
         """The pieces that were stored, by this attempt or an earlier one."""
 
+    def intend(self, most: int | None) -> int | None:
+        """Write that a run is about to be paid for, where fewer than `most` are under way.
+
+        None: it is written. Else nothing is, and so many are under way.
+        """
+
+    def yield_slot(self) -> None:
+        """Give back the slot that was handed on to this job, if there is one: it is not going to pay now."""
+
     def progress(self, done: int, total: int) -> None:
         """How far the stage is; written now and then."""
 
@@ -182,5 +191,6 @@ class Ports:
     datasets: Datasets
     hint_model: HintModel
     scorer: Scorer
+    max_running: int | None = None  #: runs at once; None is any number
     doubt_s: float = 45.0  #: a run whose creation was not confirmed may appear in the list this late
     sleep: Callable[[float], None] = lambda seconds: None

@@ -11,7 +11,7 @@ import structlog
 from common.backoff import full_jitter
 from common.errors import ArtifactLost, HintrelayError, Permanent, StaleMove, Transient, Unreachable
 from common.job import Job, Lease
-from common.outcomes import Advance, Outcome, Reject, Snooze
+from common.outcomes import Advance, AwaitSlot, Outcome, Reject, Snooze
 from common.pipeline import CANCEL, STAGES, starts_from
 from common.states import JobState, reached
 from common.store import Refusal, Store
@@ -121,10 +121,8 @@ class Runner:
         match outcome:
             case Advance():
                 return self._advance(outcome, lease, job)
-            case Snooze():
-                log.info("stage_snoozed", seconds=round(outcome.seconds, 1), reason=outcome.reason)
-                delay_ms = int(outcome.seconds * 1000)
-                self._must(self._store.defer(lease, "snooze", delay_ms, outcome.reason, outcome.facts))
+            case Snooze() | AwaitSlot():
+                self._wait(outcome, lease)
             case Reject():
                 return self._reject(outcome, lease, job, name)
             case Ending():
@@ -139,6 +137,15 @@ class Runner:
             case HintrelayError():
                 return self._failed_attempt(outcome, lease, job, name)
         return None
+
+    def _wait(self, outcome: Snooze | AwaitSlot, lease: Lease) -> None:
+        if isinstance(outcome, AwaitSlot):
+            log.info("slot_awaited", reason=outcome.reason)
+            self._must(self._store.await_slot(lease, outcome.most, outcome.reason))
+            return
+        log.info("stage_snoozed", seconds=round(outcome.seconds, 1), reason=outcome.reason)
+        delay_ms = int(outcome.seconds * 1000)
+        self._must(self._store.defer(lease, "snooze", delay_ms, outcome.reason, outcome.facts))
 
     def _advance(self, outcome: Advance, lease: Lease, job: Job) -> JobState:
         step = STAGES.get(outcome.to)

@@ -36,7 +36,15 @@ class Tick:
     """One a process; a second call while one works does nothing, here or on any other machine."""
 
     def __init__(
-        self, store: Store, platform: Platform, nudges: Nudges, *, period_s: float, look_s: float, max_backlog: int
+        self,
+        store: Store,
+        platform: Platform,
+        nudges: Nudges,
+        *,
+        period_s: float,
+        look_s: float,
+        max_backlog: int,
+        max_running: int | None = None,
     ) -> None:
         self._store = store
         self._nudges = nudges
@@ -44,6 +52,7 @@ class Tick:
         self._period_s = period_s
         self._look_ms = int(look_s * 1000)
         self._max_backlog = max_backlog
+        self._max_running = max_running
         self._busy = threading.Lock()
 
     def run(self) -> bool:
@@ -54,6 +63,7 @@ class Tick:
             if not self._store.take_tick(self._period_s):
                 return False
             answered = self._runs.poll()
+            self._hand_on()
             for _ in range(MOST_BATCHES):
                 now, ids = self._store.take_due(TAKEN, self._store.nudge_ms)
                 self._look(self._store.many(ids), now, answered)
@@ -62,6 +72,12 @@ class Tick:
             return True
         finally:
             self._busy.release()
+
+    def _hand_on(self) -> None:
+        """After the runs were looked at, so that those that ended make room at once."""
+        handed = self._store.hand_on(self._max_running)
+        if handed:
+            log.info("slots_handed_on", count=len(handed))
 
     def _look(self, jobs: Sequence[Job], now: int, answered: bool) -> None:
         later: list[tuple[Job, int]] = []

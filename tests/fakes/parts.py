@@ -82,7 +82,9 @@ class FakeDesk:
     pieces: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     others_at_work: bool = False
+    under_way: int = 0  #: runs of other jobs
     lost: bool = False
+    yielded: bool = False
     clock: FakeClock = field(default_factory=FakeClock)
 
     def note(self, **facts: Any) -> None:
@@ -98,6 +100,16 @@ class FakeDesk:
 
     def kept(self) -> dict[str, str]:
         return dict(self.pieces)
+
+    def intend(self, most: int | None) -> int | None:
+        self.check()
+        if most is not None and self.under_way >= most:
+            return self.under_way
+        self.notes["intent"] = f"{self.now_s():.3f}"
+        return None
+
+    def yield_slot(self) -> None:
+        self.yielded = True
 
     def progress(self, done: int, total: int) -> None:
         self.notes["progress"] = (done, total)

@@ -1,11 +1,11 @@
-"""What must hold before money is spent on a run: one list of checks, asked in order, and then the intent."""
+"""What must hold before money is spent on a run: one list of checks, asked in order, and at last a slot."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from common.job import Job
-from common.outcomes import Outcome
+from common.outcomes import AwaitSlot, Outcome
 from worker.ports import Desk, Ports, Request
 
 #: (job, request, ports, desk) -> why nothing is to be paid now (a Snooze), or ever (a Reject); None: as far as this
@@ -20,6 +20,19 @@ def admit(job: Job, request: Request, ports: Ports, desk: Desk) -> Outcome | Non
     for check in BEFORE_PAYING:
         refusal = check(job, request, ports, desk)
         if refusal is not None:
+            if job.facts.get("place"):  # it may have been given a slot, which others can use meanwhile
+                desk.yield_slot()
             return refusal
-    desk.note(intent=f"{desk.now_s():.3f}")
-    return None
+    return _slot(job, ports, desk)
+
+
+def _slot(job: Job, ports: Ports, desk: Desk) -> Outcome | None:
+    """The slot and the intent are written as one. Who waits for a slot has passed all else."""
+    own = job.spec.limits.max_running
+    most = min((limit for limit in (own, ports.max_running) if limit is not None), default=None)
+    under_way = desk.intend(most)
+    if under_way is None:
+        return None
+    runs = "1 run" if under_way == 1 else f"{under_way} runs"
+    why = f"{runs} of at most {most} {'is' if under_way == 1 else 'are'} under way; the next one that ends makes room"
+    return AwaitSlot(own, why)
