@@ -11,13 +11,14 @@ from common.connection import connect
 from common.job import Job
 from common.keys import Keys
 from common.matrix import put
+from common.metrics import Metric
 from common.outcomes import Advance, Outcome
 from common.pipeline import STAGES, Step
 from common.settings import Settings
-from common.spec import GenerateSpec, JobSpec, Metric
+from common.spec import GenerateSpec, JobSpec
 from common.states import MOVES, JobState
 from common.store import Store
-from worker.ports import Answer, Desk, Ports, Scored
+from worker.ports import Answer, Desk, Item, Ports, Score
 
 if TYPE_CHECKING:
     from worker.stages import Stage
@@ -55,8 +56,11 @@ class AtOnce:
     def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
         return Answer(tuple(f"hint {number}" for number in range(wanted.num_of_hints)))
 
-    def score(self, metric: Metric, items: Sequence[tuple[str, str, Sequence[str]]]) -> Scored:
-        return Scored(f"bench-{metric}", [[0.5 for _ in hints] for _, _, hints in items])
+    def missing(self, metric: Metric, sentence_model: str) -> str:
+        return ""
+
+    def score(self, metric: Metric, items: Sequence[Item], sentence_model: str) -> list[list[Score]]:
+        return [[Score(f"bench-{metric}", 0.5) for _ in item.hints] for item in items]
 
 
 def quick_ports(settings: Settings) -> Ports:

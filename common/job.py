@@ -21,7 +21,20 @@ if TYPE_CHECKING:
 RECORD_VERSION = 2  #: 1 held its spec whole, and hashes in hexadecimal digits
 #: record fields that hold JSON; all others hold text as it is
 JSON_FIELDS = frozenset(
-    {"spec", "data", "training", "questions", "hints", "results", "progress", "error", "spent_runs", "scores", "counts"}
+    {
+        "spec",
+        "data",
+        "training",
+        "questions",
+        "hints",
+        "results",
+        "progress",
+        "error",
+        "spent_runs",
+        "scores",
+        "counts",
+        "unavailable",
+    }
 )
 #: fields of the record that `ls` needs: all but the spec and the pointers
 LISTED = (

@@ -64,7 +64,7 @@ class Keys:
 
     @staticmethod
     def pieces(job_id: str) -> str:
-        """hash: question id -> JSON of its generated hints; gone once the job is `generated`."""
+        """hash: question id -> JSON of its hints, gone once the job is `generated`; then a judge's scores, by hash."""
         return f"{PREFIX}pieces:{job_id}"
 
     @staticmethod
@@ -81,6 +81,11 @@ class Keys:
     def nonce(nonce: str) -> str:
         """string, expires: a signed message's nonce; the digest of its envelope, or 'spent' once that is settled."""
         return f"{PREFIX}nonce:{nonce}"
+
+    @staticmethod
+    def shared(name: str) -> str:
+        """hash, expires: pieces of work that several jobs need (a base model's hints, a judge's candidate answers)."""
+        return f"{PREFIX}shared:{name}"
 
     @staticmethod
     def alone(name: str) -> str:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from common import durations
 from common.errors import InvalidSpec
+from common.metrics import Metric, is_judged
 
 MAX_SPEC_BYTES = 256 * 1024  #: a spec is a page of settings; anything longer is a mistake or an attack
 SUFFIX_PATTERN = r"[a-z0-9](?:[a-z0-9-]{0,29}[a-z0-9])?"
@@ -114,15 +115,37 @@ class GenerateSpec(_Part):
 
 
 #: keys that came after the first release: in a digest only where they were given, so that a stored key stays its job's
-ADDED = (("fresh",), ("limits", "max_cost_usd"), ("limits", "max_running"))
+ADDED = (
+    ("fresh",),
+    ("limits", "max_cost_usd"),
+    ("limits", "max_running"),
+    ("evaluate", "judge"),
+    ("evaluate", "sentence_model"),
+    ("evaluate", "unavailable"),
+)
 
-Metric = Literal["rouge1", "rouge2", "rougeL", "answer_leakage"]
+
+class JudgeSpec(_Part):
+    """The model that is asked for LLM-based metrics, by the name under which the platform serves it."""
+
+    model: Text
+    batch_size: Annotated[int, Field(ge=1, le=256)] = 5  #: requests in flight
 
 
 class EvaluateSpec(_Part):
     """Which of HintEval's metrics are taken."""
 
     metrics: list[Metric] = ["rouge1", "rougeL", "answer_leakage"]
+    judge: JudgeSpec | None = None  #: asked for the metrics whose name ends in .llm
+    sentence_model: Text = "all-mpnet-base-v2"  #: for answer_leakage.contextual
+    unavailable: Literal["report", "block"] = "report"  #: what a metric that a worker cannot take does to the job
+
+    @model_validator(mode="after")
+    def _judge_for_the_judged(self) -> Self:
+        judged = [metric for metric in self.metrics if is_judged(metric)]
+        if judged and self.judge is None:
+            raise ValueError(f"the metric {judged[0]} asks a judge: give evaluate.judge.model, a model that is served")
+        return self
 
 
 class LimitsSpec(_Part):

@@ -255,9 +255,11 @@ class Store(Slots):
             self.client.hdel(Keys.files, name)
 
     def alone(self, name: str, job_id: str) -> bool:
-        """Whether this job is the one that may do `name` for the next minute."""
+        """Whether this job is the one that may do `name` for the next minute; asked again, for another one."""
         with reaching(self.url):
             holder = self.client.set(Keys.alone(name), job_id, nx=True, px=ALONE_MS, get=True)
+            if holder == job_id:
+                self.client.pexpire(Keys.alone(name), ALONE_MS)
         return holder is None or holder == job_id
 
     def drop_pieces(self, job_id: str) -> None:

@@ -35,6 +35,7 @@ def job_json(job: Job, *, created: bool = True) -> dict[str, Any]:
         "key": job.key or None,
         "work": _work(job),
         "scores": facts.get("scores"),
+        "unavailable": facts.get("unavailable"),
     }
     if job.spec_json is not None:
         shown["spec"] = job.spec_json

@@ -8,6 +8,7 @@ from aiohttp import web
 from .core import Sandbox, action_of, platform
 from .errors import PlatformError, answer, json_object
 from .hints import base_hints, known_hints, learnt_hints, skill
+from .judging import judge
 from .limits import tokens_in
 from .prompts import HintRequest, last_user_text, parse_prompt, same_question
 from .run import Run
@@ -30,6 +31,9 @@ def say(parts: Sandbox, speaker: Run | str, prompt: str) -> str:
     """What a tuned model (a run's) or a base model (by name) answers."""
     request = parse_prompt(prompt)
     if request is None:
+        verdict = judge(prompt)
+        if verdict is not None:
+            return verdict
         return "I am the sandbox's stand-in for a model: ask me for hints."
     hints = base_hints(request, speaker) if isinstance(speaker, str) else _tuned(parts, speaker, request)
     return "\n".join(f"{number}. {hint}" for number, hint in enumerate(hints, start=1))

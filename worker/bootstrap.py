@@ -15,11 +15,10 @@ from common.commands import Commands
 from common.connection import connect
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM
 from common.settings import Settings
-from common.spec import GenerateSpec, Metric
 from common.store import Store
 from worker.adapters.datasets import DatasetFiles
 from worker.leases import LeaseKeeper
-from worker.ports import Answer, HintModel, Ports, Scored, Scorer
+from worker.ports import Ports
 from worker.runner import Runner
 from worker.stages import BY_NAME
 from worker.stopping import StopFlag
@@ -57,26 +56,27 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
         doubt_s=settings.doubt_seconds,
         max_running=settings.max_running,
         sleep=time.sleep,
-        **_hint_ports(settings, key) if hints else {"hint_model": _Elsewhere(), "scorer": _Elsewhere()},
+        **_hint_ports(settings, key) if hints else dict.fromkeys(("hint_model", "scorer", "judge"), _Elsewhere()),
     )
 
 
 def _hint_ports(settings: Settings, key: str) -> dict[str, Any]:
-    from worker.adapters.hinteval import HintEvalModel, HintEvalScorer
+    from worker.adapters.hinteval import HintEvalModel
+    from worker.adapters.hinteval_judge import HintEvalJudge
+    from worker.adapters.hinteval_scores import HintEvalScorer
 
-    model: HintModel = HintEvalModel(base_url=settings.chat_url, api_key=key)
-    scorer: Scorer = HintEvalScorer()
-    return {"hint_model": model, "scorer": scorer}
+    return {
+        "hint_model": HintEvalModel(base_url=settings.chat_url, api_key=key),
+        "scorer": HintEvalScorer(settings.home / "models"),
+        "judge": HintEvalJudge(base_url=settings.chat_url, api_key=key),
+    }
 
 
 class _Elsewhere:
     """Stands where a stage of the other queue would find its port; no such stage runs here."""
 
-    def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
-        raise AssertionError("generate runs on the hints queue")
-
-    def score(self, metric: Metric, items: Sequence[tuple[str, str, Sequence[str]]]) -> Scored:
-        raise AssertionError("evaluate runs on the hints queue")
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"{name} is done on the hints queue")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from common.errors import HintrelayError, StaleMove
 from common.job import Job
+from common.shared_pieces import share, shared
 from common.store import Store
 from worker.leases import Held
 from worker.stopping import StopFlag
@@ -80,6 +81,12 @@ class JobDesk:
 
     def forget_file(self, sha256: str) -> None:
         self._store.forget_file(f"{self._platform} {sha256}")
+
+    def share(self, name: str, pieces: Mapping[str, str]) -> None:
+        share(self._store, f"{self._platform} {name}", pieces)
+
+    def shared(self, name: str) -> dict[str, str]:
+        return shared(self._store, f"{self._platform} {name}")
 
     def alone(self, name: str) -> bool:
         return self._store.alone(f"{self._platform} {name}", self._job.id)

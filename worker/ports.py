@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from common.errors import Transient
 from common.job import Pointer
-from common.spec import FinetuneSpec, GenerateSpec, Metric
+from common.metrics import Metric
+from common.spec import FinetuneSpec, GenerateSpec
 
 Request = dict[str, Any]  #: a request of the platform's, opaque to the stages
 Progress = Callable[[int, int], None]  #: (done, total)
@@ -106,18 +107,49 @@ class HintModel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """One metric over questions: HintEval's name of it, and for each question the values of its hints."""
+class Item:
+    """What a metric looks at: one question with its first answer and the hints on it, as they stand in the data set."""
+
+    question: str
+    answer: str
+    hints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One hint under one metric, by HintEval's name; without a value, the reason why there is none."""
 
     name: str
-    values: list[list[float]]
+    value: float | None
+    reason: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Unscorable(Exception):
+    """A judge's reply that says nothing about the hint: no number may be made of it."""
 
 
 class Scorer(Protocol):
-    """HintEval's metrics."""
+    """HintEval's metrics that are computed here."""
 
-    def score(self, metric: Metric, items: Sequence[tuple[str, str, Sequence[str]]]) -> Scored:
-        """`items` are (question, answer, hints)."""
+    def missing(self, metric: Metric, sentence_model: str) -> str:
+        """'' when this machine has what the metric needs, else what it lacks."""
+
+    def score(self, metric: Metric, items: Sequence[Item], sentence_model: str) -> list[list[Score]]:
+        """For each item the scores of its hints. A hint that cannot be scored loses no other one."""
+
+
+class Judge(Protocol):
+    """HintEval's metrics that a model gives. May be called from many threads."""
+
+    def check(self, model: str) -> None:
+        """Whether it answers: one short question. Raises Transient or Permanent, in the platform's words."""
+
+    def candidates(self, model: str, question: str, answer: str) -> list[str]:
+        """Answers that come to mind, the right one last, for convergence. Raises Unscorable, Transient, Permanent."""
+
+    def rate(self, metric: Metric, model: str, item: Item, candidates: Sequence[str]) -> Score:
+        """The score of the item's one hint. Raises Unscorable, Transient, Permanent."""
 
 
 class Datasets(Protocol):
@@ -178,6 +210,12 @@ class Desk(Protocol):
     def remember_file(self, sha256: str, file_id: str) -> None: ...
     def forget_file(self, sha256: str) -> None: ...
 
+    def share(self, name: str, pieces: Mapping[str, str]) -> None:
+        """Keep pieces under a name that other jobs know too; what is there already stands."""
+
+    def shared(self, name: str) -> dict[str, str]:
+        """What any job has shared under this name lately."""
+
     def alone(self, name: str) -> bool:
         """Whether this job is the one that may do `name` now (upload these bytes); for a minute."""
 
@@ -191,6 +229,7 @@ class Ports:
     datasets: Datasets
     hint_model: HintModel
     scorer: Scorer
+    judge: Judge
     max_running: int | None = None  #: runs at once; None is any number
     doubt_s: float = 45.0  #: a run whose creation was not confirmed may appear in the list this late
     sleep: Callable[[float], None] = lambda seconds: None

@@ -161,7 +161,7 @@ class Runner:
             data={name: outcome.facts[name] for name in _TOLD if outcome.facts.get(name) is not None},
         )
         self._must(moved)
-        if outcome.to is JobState.GENERATED:
+        if outcome.to in {JobState.GENERATED, JobState.SUCCEEDED}:
             self._store.drop_pieces(job.id)
         log.info("stage_done", to=str(outcome.to))
         return outcome.to
@@ -193,4 +193,4 @@ class Runner:
 
 
 #: facts that stand in the event of their move
-_TOLD = ("file_id", "run_id", "output_name", "counts", "scores", "hints", "results", "training")
+_TOLD = ("file_id", "run_id", "output_name", "counts", "scores", "hints", "results", "training", "unavailable")

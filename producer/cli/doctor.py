@@ -38,7 +38,7 @@ def doctor(tools: Tools, output: str) -> None:
 
 def examine(tools: Tools) -> list[Finding]:
     """All findings; without settings there are few."""
-    found = [machine.python(), machine.files(), machine.hints()]
+    found = [machine.python(), machine.files(), machine.hints(), *machine.metrics()]
     try:
         settings = tools.settings
     except ConfigurationError as exc:

@@ -103,7 +103,7 @@ def _facts(job: Job) -> list[tuple[str, str | Text]]:
         ("key", printable(job.key)),
         ("deployment", printable(job.deployment or "")),
     ]
-    for group in ("platform", "error", "counts", "scores"):
+    for group in ("platform", "error", "counts", "unavailable", "scores"):
         facts += [(f"{group}.{name}", word(value)) for name, value in (view.get(group) or {}).items()]
     facts += [(name, view[f"{name}_at"]) for name in ("created", "updated", "deadline")]
     return facts + [(f"spec.{name}", word(value)) for name, value in (view.get("spec") or {}).items()]

@@ -11,10 +11,11 @@ from typing import Any
 from common.artifacts import ArtifactStore
 from common.errors import HintrelayError, Permanent, StaleMove
 from common.job import Job
-from common.spec import GenerateSpec, JobSpec, Metric
+from common.metrics import Metric
+from common.spec import GenerateSpec, JobSpec
 from common.states import JobState
 from tests.fakes.platform import FakePlatform
-from worker.ports import Answer, Ports, Scored
+from worker.ports import Answer, Item, Ports, Score, Unscorable
 
 
 class FakeClock:
@@ -51,10 +52,46 @@ class FakeHintModel:
 
 
 class FakeScorer:
-    """Gives each hint its number of characters, under HintEval-like names."""
+    """Gives each hint its number of characters, under HintEval-like names; `lacking` metrics are unavailable."""
 
-    def score(self, metric: Metric, items: Sequence[tuple[str, str, Sequence[str]]]) -> Scored:
-        return Scored(f"fake-{metric}", [[float(len(hint)) for hint in hints] for _, _, hints in items])
+    def __init__(self, **lacking: str) -> None:
+        self.lacking = lacking
+
+    def missing(self, metric: Metric, sentence_model: str) -> str:
+        return self.lacking.get(metric, "")
+
+    def score(self, metric: Metric, items: Sequence[Item], sentence_model: str) -> list[list[Score]]:
+        return [[Score(f"fake-{metric}", float(len(hint))) for hint in item.hints] for item in items]
+
+
+class FakeJudge:
+    """Gives each hint 0.5; `garbage` are texts that it says nothing readable on, `faults` are raised once each."""
+
+    def __init__(self, garbage: Sequence[str] = (), unknown: bool = False) -> None:
+        self.garbage = set(garbage)
+        self.unknown = unknown
+        self.faults: dict[str, HintrelayError] = {}
+        self.asked: list[str] = []
+
+    def check(self, model: str) -> None:
+        if self.unknown:
+            raise Permanent(f"{model} answered 404: no such model", code="deployment_unknown")
+
+    def candidates(self, model: str, question: str, answer: str) -> list[str]:
+        self._ask(question)
+        return ["one", "two", answer]
+
+    def rate(self, metric: Metric, model: str, item: Item, candidates: Sequence[str]) -> Score:
+        self._ask(item.hints[0])
+        return Score(f"fake-{metric}-{model}", 0.5, metadata={"candidates": len(candidates)})
+
+    def _ask(self, text: str) -> None:
+        self.check("judge")
+        self.asked.append(text)
+        if fault := self.faults.pop(text, None):
+            raise fault
+        if text in self.garbage:
+            raise Unscorable(f"garbage on {text}")
 
 
 class FakeDatasets:
@@ -81,6 +118,7 @@ class FakeDesk:
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     pieces: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    shelves: dict[str, dict[str, str]] = field(default_factory=dict)
     others_at_work: bool = False
     under_way: int = 0  #: runs of other jobs
     lost: bool = False
@@ -132,6 +170,14 @@ class FakeDesk:
 
     def alone(self, name: str) -> bool:
         return not self.others_at_work
+
+    def share(self, name: str, pieces: Mapping[str, str]) -> None:
+        shelf = self.shelves.setdefault(name, {})
+        for key, text in pieces.items():
+            shelf.setdefault(key, text)
+
+    def shared(self, name: str) -> dict[str, str]:
+        return dict(self.shelves.get(name, {}))
 
     def later(self, state: JobState | None = None, **facts: Any) -> Job:
         """The job as the next claim reads it."""
@@ -203,6 +249,8 @@ def make_ports(
     platform: FakePlatform | None = None,
     model: FakeHintModel | None = None,
     clock: FakeClock | None = None,
+    scorer: FakeScorer | None = None,
+    judge: FakeJudge | None = None,
 ) -> Ports:
     """Fakes, and a real artifact store in `folder`."""
     clock = clock or FakeClock()
@@ -211,6 +259,7 @@ def make_ports(
         artifacts=ArtifactStore(folder.as_uri(), scratch=folder / "scratch"),
         datasets=FakeDatasets({"small": hinteval_json()}),
         hint_model=model or FakeHintModel(),
-        scorer=FakeScorer(),
+        scorer=scorer or FakeScorer(),
+        judge=judge or FakeJudge(),
         sleep=clock.sleep,
     )

@@ -76,26 +76,3 @@ def test_what_is_asked_is_word_for_word_what_was_trained() -> None:
     assert isinstance(trained, list)
     assert seen["asked"] == trained[:2]
     assert (seen["hints"], seen["tokens"]) == (["a", "b"], 64)
-
-
-def test_scores_equal_hintevals_own() -> None:
-    seen = run(
-        """
-        import json
-        from worker.adapters import hinteval
-        hinteval.load()
-        from hinteval.cores import Instance
-        from hinteval.evaluation.relevance import Rouge
-        from hinteval.evaluation.answer_leakage import Lexical
-        items = [("What is the capital of Austria?", "Vienna", ["Mozart lived in this capital.", "It is Vienna."]),
-                 ("Who sang Yesterday?", "The Beatles", ["the band of John and Paul"])]
-        scorer = hinteval.HintEvalScorer()
-        own = [Instance.from_strings(q, [a], h) for q, a, h in items]
-        print(json.dumps({
-            "rouge": scorer.score("rougeL", items).values == Rouge("rougeL").evaluate(own),
-            "leak": scorer.score("answer_leakage", items).values,
-            "name": scorer.score("rouge1", items).name,
-        }))
-        """
-    )
-    assert seen == {"rouge": True, "leak": [[0.0, 1.0], [0.0]], "name": "relevance-rouge1"}

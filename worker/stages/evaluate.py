@@ -7,45 +7,63 @@ from typing import Any
 
 import orjson
 
+from common.backoff import full_jitter
 from common.job import Job
-from common.outcomes import Advance, Outcome
+from common.metrics import METRICS
+from common.outcomes import Advance, Outcome, Snooze
 from common.states import JobState
-from worker.ports import Desk, Ports, Scored
+from worker.ports import Desk, Item, Ports
+from worker.scoring import Scored, Shelf, score
+from worker.shared import SharedShelf, fingerprint
+from worker.statistics import summary
+from worker.window import Resting
 
 
 def evaluate(job: Job, ports: Ports, desk: Desk) -> Outcome:
-    """Scores stand at each hint, under HintEval's names; their means, with n, on the record."""
+    """Scores stand at each hint, under HintEval's names; their means, with n and interval, on the record."""
     pointer = job.pointer("hints")
     assert pointer is not None, "a generated job has hints"
     subset: dict[str, Any] = orjson.loads(ports.artifacts.get(pointer))
-    items = [_item(instance) for instance in subset["instances"].values()]
-    metrics = list(dict.fromkeys(job.spec.evaluate.metrics))
-    scores: dict[str, dict[str, float | int | None]] = {}
-    for done, metric in enumerate(metrics):
-        desk.check()
-        desk.progress(done, len(metrics))
-        scored = ports.scorer.score(metric, items)
-        _write(subset, scored)
-        scores[metric] = _mean(scored)
+    items = [item_of(instance) for instance in subset["instances"].values()]
+    spec = job.spec
+    try:
+        scored = score(items, spec.evaluate, ports, desk, desk, _candidates_shelf(job, desk))
+    except Resting as exc:
+        return Snooze(full_jitter(1, after_s=exc.after_s), f"the judge paused: {exc.message}")
+    write(subset, scored)
+    scores: dict[str, dict[str, Any]] = {
+        metric: summary([[one.value for one in row] for row in scored.scores[metric]], spec.dataset.seed)
+        if metric in scored.scores
+        else {"mean": None, "n": 0, "unavailable": scored.unavailable[metric]}
+        for metric in dict.fromkeys(spec.evaluate.metrics)
+    }
     result = ports.artifacts.put(_dataset(job, subset, scores))
     return Advance(JobState.SUCCEEDED, {"scores": scores, "results": result.dump()})
 
 
-def _item(instance: dict[str, Any]) -> tuple[str, str, list[str]]:
+def item_of(instance: dict[str, Any]) -> Item:
     """The texts as they stand in the data set: scores equal those of HintEval on the same file."""
-    hints = [hint["hint"] for hint in instance["hints"]]
-    return instance["question"]["question"], instance["answers"][0]["answer"], hints
+    hints = tuple(hint["hint"] for hint in instance["hints"])
+    return Item(instance["question"]["question"], instance["answers"][0]["answer"], hints)
 
 
-def _write(subset: dict[str, Any], scored: Scored) -> None:
-    for instance, values in zip(subset["instances"].values(), scored.values, strict=True):
-        for hint, value in zip(instance["hints"], values, strict=True):
-            hint["metrics"][scored.name] = {"name": scored.name, "value": value, "metadata": {}}
+def write(subset: dict[str, Any], scored: Scored) -> None:
+    """At each hint its scores, as HintEval writes them; the reason, where there is none."""
+    for metric, rows in scored.scores.items():
+        for instance, row in zip(subset["instances"].values(), rows, strict=True):
+            for hint, one in zip(instance["hints"], row, strict=True):
+                if one.value is None:
+                    hint["metadata"].setdefault("hintrelay", {}).setdefault("unscored", {})[metric] = one.reason
+                else:
+                    entry = {"name": METRICS[metric].family.replace("_", "-"), "value": one.value}
+                    hint["metrics"][one.name] = {**entry, "metadata": dict(one.metadata)}
 
 
-def _mean(scored: Scored) -> dict[str, float | int | None]:
-    values = [value for of_question in scored.values for value in of_question]
-    return {"mean": sum(values) / len(values) if values else None, "n": len(values)}
+def _candidates_shelf(job: Job, desk: Desk) -> Shelf:
+    """Candidate answers of these questions, by this judge: for every job that asks for them."""
+    judge, questions = job.spec.evaluate.judge, job.pointer("questions")
+    of = questions.sha256 if questions else job.id
+    return SharedShelf(desk, f"candidates:{fingerprint(judge.model if judge else '', of)}")
 
 
 def _dataset(job: Job, subset: dict[str, Any], scores: dict[str, Any]) -> bytes:

@@ -14,6 +14,7 @@ from common.spec import JobSpec
 from common.states import JobState
 from common.training import training_file
 from worker.ports import Desk, Ports
+from worker.readiness import blocked, unavailable
 
 
 def prepare(job: Job, ports: Ports, desk: Desk) -> Outcome:
@@ -23,12 +24,20 @@ def prepare(job: Job, ports: Ports, desk: Desk) -> Outcome:
         chosen = select(parse(_data(job, spec, ports), spec.dataset.source), spec.dataset)
     except InvalidSpec as exc:
         return Reject(exc.message, code=exc.code)
+    lacking = unavailable(spec, ports)
+    if rejected := blocked(spec, lacking):
+        return rejected
     desk.check()
     training = ports.artifacts.put(training_file(chosen.train, spec))
     questions = ports.artifacts.put(_questions(chosen.test, spec))
     return Advance(
         JobState.PREPARED,
-        {"training": training.dump(), "questions": questions.dump(), "counts": chosen.counts},
+        {
+            "training": training.dump(),
+            "questions": questions.dump(),
+            "counts": chosen.counts,
+            "unavailable": lacking or None,
+        },
     )
 
 

@@ -35,6 +35,23 @@ def hints() -> Finding:
     return Finding("hints extra", "warn", "not installed: no worker of the queue hints can run here", mend)
 
 
+def metrics() -> list[Finding]:
+    """Which of HintEval's metrics can be taken on this machine; none where its worker cannot run."""
+    from common.metric_models import missing
+    from common.metrics import METRICS
+    from common.spec import EvaluateSpec
+
+    if not has_hints():
+        return []
+    model = EvaluateSpec().sentence_model
+    lacking = {name: why for name in METRICS if (why := missing(name, model))}
+    judged = sum(about.judged for about in METRICS.values())
+    message = f"{len(METRICS) - len(lacking)} of {len(METRICS)} can be taken here, {judged} of them by a judge"
+    if lacking:
+        message += "; not " + "; ".join(f"{name}: {why}" for name, why in lacking.items())
+    return [Finding("metrics", "ok", message)]
+
+
 def home(settings: Settings) -> Finding:
     """Where data is kept has to be writable."""
     folder = settings.home

@@ -11,11 +11,12 @@ import httpx
 
 from common import logs, prompts
 from common.errors import Transient
+from common.metrics import Metric
 from common.settings import Settings, load
-from common.spec import GenerateSpec, Metric
+from common.spec import GenerateSpec
 from worker.bootstrap import make_ports
 from worker.parsing import parse_hints
-from worker.ports import Answer, Ports, Scored
+from worker.ports import Answer, Item, Ports, Score
 from worker.process import run
 
 
@@ -47,8 +48,11 @@ class PlainModel:
 class Lengths:
     """Scores a hint by its length."""
 
-    def score(self, metric: Metric, items: Sequence[tuple[str, str, Sequence[str]]]) -> Scored:
-        return Scored(f"plain-{metric}", [[float(len(hint)) for hint in hints] for _, _, hints in items])
+    def missing(self, metric: Metric, sentence_model: str) -> str:
+        return ""
+
+    def score(self, metric: Metric, items: Sequence[Item], sentence_model: str) -> list[list[Score]]:
+        return [[Score(f"plain-{metric}", float(len(hint))) for hint in item.hints] for item in items]
 
 
 def main() -> None:

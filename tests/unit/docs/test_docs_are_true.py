@@ -7,7 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -15,6 +15,7 @@ from common import job
 from common.events import TYPES
 from common.keys import Keys
 from common.messages import CONTRACTS
+from common.metrics import METRICS, Metric
 from common.settings import NAMES, Settings
 from common.states import JobState
 
@@ -119,6 +120,18 @@ def test_messages_md_has_every_message_and_no_other() -> None:
     assert listed == set(CONTRACTS)
 
 
+def test_evaluation_md_has_every_metric_as_it_is() -> None:
+    listed = {cells[0].strip("`"): cells[1:] for cells in rows(section(read("docs/evaluation.md"), "Metrics"))}
+    for name, about in METRICS.items():
+        better = "more" if about.better == 1 else "less"
+        assert listed.pop(name) == [about.family, about.says, better, ", ".join(about.needs)]
+    assert set(listed) == {need for about in METRICS.values() for need in about.needs}
+
+
+def test_the_metrics_of_the_spec_are_those_of_the_catalogue() -> None:
+    assert set(get_args(Metric)) == set(METRICS)
+
+
 def test_every_state_is_in_the_glossary() -> None:
     line = next(cells[1] for cells in rows(read("docs/glossary.md")) if cells[0] == "state")
     assert all(str(state) in line for state in JobState)
@@ -158,6 +171,7 @@ def test_every_dependency_has_its_line_and_no_other_has() -> None:
     for head, wanted in (
         ("Base install", project["dependencies"]),
         ("Extra `hints`", project["optional-dependencies"]["hints"]),
+        ("Extra `contextual`", project["optional-dependencies"]["contextual"]),
         ("Extra `dev`", project["optional-dependencies"]["dev"]),
         ("Extra `bench`", project["optional-dependencies"]["bench"]),
     ):

@@ -248,7 +248,7 @@ def test_scores_stand_at_each_hint_and_their_means_on_the_record(tmp_path: Path)
     result = json.loads(ports.artifacts.get(pointer(outcome.facts["results"])))
     hint = result["subsets"]["test"]["instances"]["test_0"]["hints"][0]
     assert hint["metrics"]["fake-rouge1"]["value"] == len(hint["hint"])
-    assert outcome.facts["scores"]["rouge1"] == {"mean": 24.0, "n": 6}
+    assert outcome.facts["scores"]["rouge1"] == {"mean": 24.0, "n": 6, "questions": 3, "low": 24.0, "high": 24.0}
     assert result["metadata"]["hintrelay"]["job"] == job.id
 
 

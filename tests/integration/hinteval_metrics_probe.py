@@ -1,0 +1,277 @@
+"""Run by test_hinteval_metrics in a process of its own: HintEval's import is heavy. Prints one JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from common.errors import HintrelayError
+from common.metrics import METRICS, Metric
+from worker.adapters import hinteval
+from worker.adapters.hinteval_judge import HintEvalJudge
+from worker.adapters.hinteval_scores import HintEvalScorer
+from worker.ports import Item, Unscorable
+
+SENTENCE_MODEL = "all-MiniLM-L6-v2"
+WORDS = {"the": 1.0, "capital": 0.5, "vienna": 0.25, "is": 1.0, "of": 1.0}
+Reply = Callable[[str], tuple[int, str | None]]
+
+
+class JudgeServer(ThreadingHTTPServer):
+    """An OpenAI-compatible server whose answers a function gives."""
+
+    reply: Reply
+    asked: list[str]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: JudgeServer
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        prompt = body["messages"][-1]["content"]
+        self.server.asked.append(prompt)
+        status, text = self.server.reply(prompt)
+        message = {"role": "assistant", "content": text}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        answer = {"id": "x", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice]}
+        if status != 200:
+            answer = {"error": {"message": "no", "type": "x", "code": "model_not_available"}}
+        data = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def wikihint() -> list[Item]:
+    """The 500 hints, where they are here; else the sample's."""
+    document = json.loads(Path(sys.argv[1]).read_text("utf-8"))
+    return [
+        Item(one["question"]["question"], one["answers"][0]["answer"], tuple(hint["hint"] for hint in one["hints"]))
+        for subset in document["subsets"].values()
+        for one in subset["instances"].values()
+    ]
+
+
+def own(evaluator: Any, items: Sequence[Item], *, texts: bool) -> list[float]:
+    """What HintEval's own `evaluate` gives."""
+    from hinteval.cores import Hint, Instance
+
+    if texts:
+        return [float(v) for v in evaluator.evaluate([Hint(hint) for item in items for hint in item.hints])]
+    made = [Instance.from_strings(item.question, [item.answer], list(item.hints)) for item in items]
+    return [float(v) for row in evaluator.evaluate(made) for v in row]
+
+
+def local() -> dict[str, Any]:
+    """Metric -> how many hints, and the largest distance from HintEval's own value."""
+    from hinteval.evaluation.answer_leakage import Lexical
+    from hinteval.evaluation.readability import TraditionalIndexes
+    from hinteval.evaluation.relevance import Rouge
+
+    items = wikihint()
+    scorer = HintEvalScorer(Path(tempfile.gettempdir()) / "hintrelay-test-models")
+    nlp = cache(TraditionalIndexes("smog_index")._spacy_model)  # each text once, for HintEval's five evaluators too
+    found: dict[str, Any] = {}
+    for metric in METRICS:
+        if METRICS[metric].judged or scorer.missing(metric, SENTENCE_MODEL):
+            continue
+        if metric.startswith("rouge"):
+            evaluator, texts = Rouge(metric), False
+        elif metric.startswith("readability"):
+            evaluator, texts = TraditionalIndexes(metric.partition(".")[2]), True
+            evaluator._spacy_model = nlp
+        elif metric == "answer_leakage":
+            evaluator, texts = Lexical(method="exclude_stop_words"), False
+        else:
+            continue
+        wanted = own(evaluator, items, texts=texts)
+        scores = [one for row in scorer.score(metric, items, SENTENCE_MODEL) for one in row]
+        distance = max(abs((one.value or 0.0) - value) for one, value in zip(scores, wanted, strict=True))
+        found[metric] = {"n": len(scores), "distance": distance, "unscored": sum(s.value is None for s in scores)}
+    return found
+
+
+def contextual() -> list[float | None] | str:
+    """Of a hint that has the answer, and one that has not; or why it is unavailable."""
+    scorer = HintEvalScorer(Path(tempfile.mkdtemp()))
+    if why := scorer.missing("answer_leakage.contextual", SENTENCE_MODEL):
+        return why
+    item = Item("What is the capital of Austria?", "Vienna", ("It is called Vienna.", "Mozart once lived there."))
+    return [one.value for one in scorer.score("answer_leakage.contextual", [item], SENTENCE_MODEL)[0]]
+
+
+def familiarity() -> dict[str, Any]:
+    """Both metrics on one text, with a small list of words; and what they lack without it."""
+    scorer = HintEvalScorer(Path(tempfile.mkdtemp()))
+    lacks = scorer.missing("familiarity.word_frequency", "")
+    folder = Path(os.environ["HINTEVAL_CACHE_DIR"]) / "familiarity-freq"
+    folder.mkdir(parents=True)
+    (folder / "word_frequency_normalized.json").write_text(json.dumps(WORDS))
+    item = Item("?", "Vienna", ("Vienna is the capital",))
+    without = scorer.score("familiarity.word_frequency", [item], "")[0][0]
+    with_all = scorer.score("familiarity.word_frequency_all_words", [item], "")[0][0]
+    return {"lacks": lacks, "without": [without.name, without.value], "all": [with_all.name, with_all.value]}
+
+
+def stumbling() -> list[float | None]:
+    """A scorer whose HintEval stumbles over one hint of three."""
+    scorer = HintEvalScorer(Path(tempfile.mkdtemp()))
+    evaluator = scorer._evaluator("rouge1", "")
+    evaluate = evaluator.evaluate
+
+    def stumble(made: Any, **more: Any) -> Any:
+        if any("bad" in hint.hint for one in made for hint in one.hints):
+            raise ZeroDivisionError("HintEval's own")
+        return evaluate(made, **more)
+
+    evaluator.evaluate = stumble
+    item = Item("a b", "x", ("a b", "bad", "a b"))
+    return [one.value for one in scorer.score("rouge1", [item], "")[0]]
+
+
+def wikipedia() -> float | str | None:
+    """Familiarity by Wikipedia when its views cannot be read."""
+    from hinteval.utils.familiarity import popularity
+
+    def search(self: Any, title: str) -> list[str]:
+        return [title]
+
+    popularity.Popularity._find_similar_titles = search
+    scorer = HintEvalScorer(Path(tempfile.mkdtemp()))
+    one = scorer.score("familiarity.wikipedia", [Item("?", "x", ("Mozart lived in Vienna.",))], "")[0][0]
+    return one.reason or one.value
+
+
+class Judged:
+    """What the judge gives under replies that tests choose."""
+
+    def __init__(self) -> None:
+        self.server = JudgeServer(("127.0.0.1", 0), Handler)
+        self.server.asked = []
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+        self.judge = HintEvalJudge(base_url=self.url, api_key="k")
+
+    def rate(self, metric: Metric, reply: Reply, *hints: str, candidates: Sequence[str] = ()) -> list[Any]:
+        self.server.reply, self.server.asked[:] = reply, []
+        return [self._one(metric, hint, candidates) for hint in hints]
+
+    def _one(self, metric: Metric, hint: str, candidates: Sequence[str]) -> Any:
+        item = Item("What is the capital of Austria?", "Vienna", (hint,))
+        return told(lambda: self.judge.rate(metric, "acme/judge", item, candidates).value)
+
+    def candidates(self, reply: Reply) -> Any:
+        self.server.reply, self.server.asked[:] = reply, []
+        return told(lambda: self.judge.candidates("acme/judge", "What is the capital of Austria?", "Vienna"))
+
+
+def told(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except Unscorable as exc:
+        return f"unscored: {exc}"
+    except HintrelayError as exc:
+        return f"{type(exc).__name__} {exc.code}: {exc.message}"
+
+
+def says(*texts: str | None, status: int = 200) -> Reply:
+    """The same answers over and over."""
+    answers = cycle(texts)
+    return lambda prompt: (status, next(answers))
+
+
+def a_city(prompt: str) -> tuple[int, str]:
+    """A judge that finds candidates: a new one each time, then the lists as HintEval wants them."""
+    listed = [line for line in prompt.partition("\n\n")[2].splitlines() if line]
+    if "Rewrite" in prompt:
+        return 200, "\n".join(f"- {one}" for one in listed)
+    if prompt.startswith("Add"):
+        return 200, "\n".join([*(f"- {one.lstrip('- ')}" for one in listed), "- Vienna"])
+    return 200, f"City{len(listed)}"
+
+
+def judged() -> dict[str, Any]:
+    from hinteval.cores import Hint, Instance
+    from hinteval.evaluation.readability import LlmBased as Readability
+    from hinteval.evaluation.relevance import LlmBased as Relevance
+
+    rig = Judged()
+    cities = [f"City{n}" for n in range(10)] + ["Vienna"]
+    statements = '{"statements": ["a", "b"]}'
+    verdicts = '{"verdicts": [{"verdict": "yes"}, {"verdict": "no", "reason": "r"}]}'
+    found: dict[str, Any] = {}
+    found["readability"] = rig.rate("readability.llm", says("3", "the level is 6", "hard", "9", "1"), *"abcde")
+    found["relevance"] = rig.rate("relevance.llm", says(statements, verdicts), "a hint")
+    found["relevance_empty"] = rig.rate("relevance.llm", says('{"statements": []}'), "a hint")
+    found["relevance_garbage"] = rig.rate("relevance.llm", says("I am a teapot"), "a hint")
+    found["relevance_odd"] = rig.rate("relevance.llm", says(statements, verdicts.replace("yes", "banana")), "a hint")
+    only = 'Does the hint "a hint" refer to'
+
+    def yes_to_two(prompt: str) -> tuple[int, str]:
+        assert prompt.startswith(only), prompt
+        return 200, "Yes." if re.search("Vienna|City3", prompt) else "No"
+
+    found["convergence"] = rig.rate("convergence.llm", yes_to_two, "a hint", candidates=cities)
+    found["convergence_garbage"] = rig.rate("convergence.llm", says("Maybe"), "a hint", candidates=cities)
+    found["candidates"] = rig.candidates(a_city)
+    found["candidates_repeated"] = rig.candidates(says("- Graz"))
+    found["repeats_asked"] = len(rig.server.asked)
+    found["candidates_lost"] = rig.candidates(
+        lambda prompt: (200, "\n".join(f"- City{n}" for n in range(9))) if prompt.startswith("Add") else a_city(prompt)
+    )
+    found["busy"] = rig.candidates(says("x", status=429))
+    found["no_model"] = rig.rate("relevance.llm", says("x", status=404), "a hint")
+    found["refused"] = rig.rate("readability.llm", says("x", status=413), "a hint")
+    found["no_text"] = rig.rate("readability.llm", says(None), "a hint")
+    rig.server.reply = says(None)
+    found["check"] = [told(lambda: rig.judge.check("acme/mute"))]
+    rig.server.reply = says("x", status=404)
+    found["check"].append(told(lambda: rig.judge.check("acme/gone")))
+    rig.server.reply = says("4")
+    readability = Readability("acme/judge", api_key="k", base_url=rig.url).evaluate([Hint("a hint")])
+    rig.server.reply = says(statements, verdicts)
+    instance = Instance.from_strings("What is the capital of Austria?", ["Vienna"], ["a hint"])
+    relevance = Relevance("acme/judge", api_key="k", base_url=rig.url).evaluate([instance])
+    found["same"] = [
+        rig.rate("readability.llm", says("4"), "a hint") == readability,
+        [found["relevance"]] == relevance,
+        list(instance.hints[0].metrics),
+    ]
+    return found
+
+
+def main() -> None:
+    os.environ["HINTEVAL_CACHE_DIR"] = tempfile.mkdtemp()
+    hinteval.load()
+    print(
+        json.dumps(
+            {
+                "local": local(),
+                "contextual": contextual(),
+                "familiarity": familiarity(),
+                "stumbling": stumbling(),
+                "wikipedia": wikipedia(),
+                "judged": judged(),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""What of a spec cannot be measured here: found out while nothing is paid."""
+
+from __future__ import annotations
+
+from common.errors import Permanent
+from common.metrics import is_judged
+from common.outcomes import Reject
+from common.spec import JobSpec
+from worker.ports import Ports
+
+
+def unavailable(spec: JobSpec, ports: Ports) -> dict[str, str]:
+    """Metric -> why it cannot be taken. Raises Transient where a judge may yet answer."""
+    wanted = spec.evaluate
+    lacking = {metric: ports.scorer.missing(metric, wanted.sentence_model) for metric in wanted.metrics}
+    if wanted.judge is not None and any(map(is_judged, wanted.metrics)):
+        try:
+            ports.judge.check(wanted.judge.model)
+        except Permanent as exc:
+            lacking |= {metric: f"the judge: {exc.message}" for metric in wanted.metrics if is_judged(metric)}
+    return {metric: why for metric, why in lacking.items() if why}
+
+
+def blocked(spec: JobSpec, lacking: dict[str, str]) -> Reject | None:
+    """The end of a job whose spec wants all of its metrics or nothing."""
+    if not lacking or spec.evaluate.unavailable == "report":
+        return None
+    words = "; ".join(f"{name}: {why}" for name, why in lacking.items())
+    return Reject(f"evaluate.unavailable is block, and nothing was paid: {words}", code="unavailable")
