@@ -6,24 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-import redis
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import (
-    AuthenticationError,
-    ConnectionError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-    TimeoutError,
-)
-from redis.retry import Retry
-from redis.sentinel import MasterNotFoundError, Sentinel
-
-from common import sentinel
-from common.errors import ConfigurationError, Unreachable
-from common.settings import DEFAULT_REDIS_URL, without_password
+from common.errors import HintrelayError
 
 #: a redis.Redis; its own types do not tell whether answers are decoded, so they would only be cast away
 Client: TypeAlias = Any
@@ -35,6 +18,12 @@ CONNECT_TIMEOUT_S = 3.0
 def connect(url: str, *, decode: bool = True) -> Client:
     """A client of `url` (redis://, rediss://, unix://, redis+sentinel://); connects at the first command, gives up
     within 15 s. Answers are bytes without `decode`."""
+    import redis  # 0.3 s of CPU, half of it for asyncio and OpenTelemetry: `ls` does without (common.quick)
+    from redis.backoff import ExponentialBackoff
+    from redis.retry import Retry
+
+    from common import sentinel
+
     options: dict[str, Any] = {
         "decode_responses": decode,
         "socket_timeout": SOCKET_TIMEOUT_S,
@@ -50,6 +39,10 @@ def connect(url: str, *, decode: bool = True) -> Client:
 
 def _behind_sentinels(url: str, options: dict[str, Any]) -> Client:
     """A client of whichever server the Sentinels call the master, asked anew for each new connection."""
+    from redis.sentinel import Sentinel
+
+    from common import sentinel
+
     service = sentinel.parse(url)
     sentinels: Any = Sentinel  # redis-py leaves it untyped
     asked = sentinels(service.sentinels, sentinel_kwargs=sentinel.node_options(), **options)
@@ -61,48 +54,12 @@ def reaching(url: str) -> Iterator[None]:
     """Redis's own errors into ours: Unreachable, or ConfigurationError for a refused login."""
     try:
         yield
-    except AuthenticationError as exc:
-        raise ConfigurationError(f"Redis at {without_password(url)} refuses the login: {exc}") from exc
-    except (ConnectionError, TimeoutError) as exc:
-        if "CERTIFICATE_VERIFY_FAILED" in str(exc):
-            fault = str(exc).partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
-            raise Unreachable(
-                f"Redis at {without_password(url)} shows a certificate that is not trusted here: {fault}",
-                hint="name the CA that signed it: rediss://host:port/0?ssl_ca_certs=/path/to/ca.pem",
-            ) from exc
-        how = "hintrelay up starts one" if url == DEFAULT_REDIS_URL else "start it, or set HINTRELAY_REDIS_URL"
-        raise Unreachable(f"Redis at {without_password(url)} cannot be reached: {_short(exc)}", hint=how) from exc
-    except ResponseError as exc:
-        if isinstance(exc, NoPermissionError) or "ACL failure" in str(exc):  # the latter: inside a script
-            raise ConfigurationError(
-                f"Redis at {without_password(url)} does not allow this user to do that: {_short(exc)}",
-                hint="docs/security.md has the rules for each role",
-            ) from exc
-        if refusal := _refusal(exc):
-            why, hint = refusal
-            raise Unreachable(f"Redis at {without_password(url)} refuses to write: {why}", hint=hint) from exc
+    except HintrelayError:
         raise
-    except RedisError as exc:
-        hint = "is it a Redis that listens there? set HINTRELAY_REDIS_URL to one"
-        raise Unreachable(f"Redis at {without_password(url)}: {_short(exc)}", hint=hint) from exc
+    except Exception as exc:
+        from common.redis_faults import translated
 
-
-def _refusal(exc: ResponseError) -> tuple[str, str] | None:
-    """(why, what to do), where Redis works but does not write. redis-py takes the word off most of these errors, and
-    puts the command before those from a pipeline."""
-    words = str(exc)
-    if isinstance(exc, OutOfMemoryError) or "OOM command" in words:
-        return "its memory is full (maxmemory)", "give it more memory, or remove what is not needed; nothing was stored"
-    if isinstance(exc, ReadOnlyError) or "READONLY" in words:
-        return "it is a replica", "name the master, or its Sentinels: redis+sentinel://host1,host2/0/service"
-    if "MISCONF" in words:
-        return "it cannot write to its disk", "its own log tells why; nothing was stored"
-    if "BUSY" in words:
-        return "it is busy with a script", "try again"
-    return None
-
-
-def _short(exc: BaseException) -> str:
-    if isinstance(exc, MasterNotFoundError):  # its own words are a page of connection options
-        return "none of these Sentinels answers and names a living master of the service"
-    return " ".join(str(exc).split())[:200].rstrip(".") or type(exc).__name__
+        ours = translated(exc, url)
+        if ours is None:
+            raise
+        raise ours from exc

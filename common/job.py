@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from common.errors import Permanent, UnknownVersion
 from common.printable import storable
-from common.spec_parts import FIELD, whole
 from common.states import FINISHED, JobState
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ JSON_FIELDS = frozenset(
         "unavailable",
     }
 )
+#: `spec.<section>.<key>` holds the JSON of what differs from the base spec
+SPEC_FIELD = "spec."
 #: fields of the record that `ls` needs: all but the spec and the pointers
 LISTED = (
     "id v name batch state key attempt crashes lease lease_until owner stage since created updated not_before deadline "
@@ -111,7 +112,7 @@ class Job:
         facts = {
             name: decode(value) if name in JSON_FIELDS else value
             for name, value in record.items()
-            if value != "" and name not in _OWN and not name.startswith(FIELD)
+            if value != "" and name not in _OWN and not name.startswith(SPEC_FIELD)
         }
         numbers: dict[str, Any] = {name: int(float(record.get(name) or 0)) for name in _NUMBERS}
         spec_json: Any = facts.pop("spec", None)
@@ -180,6 +181,17 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 def iso(ms: int) -> str:
     """ISO 8601 in UTC of `ms` since 1970."""
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def whole(base: Mapping[str, Any], record: Mapping[str, str]) -> dict[str, Any]:
+    """The spec of the job that has this record, from the base that it names."""
+    spec = {**base, "name": record.get("name", "")}
+    for field_name, text in record.items():
+        if field_name.startswith(SPEC_FIELD):
+            section, _, key = field_name.removeprefix(SPEC_FIELD).partition(".")
+            value = json.loads(text)
+            spec[section] = {**spec[section], key: value} if key else value
+    return spec
 
 
 def encode(facts: Mapping[str, Any]) -> list[str]:

@@ -13,7 +13,7 @@ from common.errors import Conflict, NotFound, UnknownVersion
 from common.job import LISTED, Batch, Job
 from common.keys import Keys
 from common.scripts import source
-from common.states import JobState
+from common.states import UNFINISHED, JobState
 
 READ_AT_ONCE = 1000  #: records in one answer
 BASES_KEPT = 1000  #: base specs that are remembered
@@ -62,10 +62,25 @@ class Records:
         with reaching(self.url):  # jobs that an older hintrelay stored stand in no such set
             return [job_id for job_id, _ in self.client.zscan_iter(Keys.jobs, match=f"{prefix}*", count=READ_AT_ONCE)]
 
-    def ids(self, state: JobState | None = None) -> list[str]:
-        """Job ids, oldest first."""
+    def ids(self, state: JobState | None = None, *, newest: int | None = None) -> list[str]:
+        """Job ids, oldest first; with `newest` only so many of the newest."""
         with reaching(self.url):
-            return list(self.client.zrange(Keys.state(state) if state else Keys.jobs, 0, -1))
+            return list(self.client.zrange(Keys.state(state) if state else Keys.jobs, -(newest or 0), -1))
+
+    def ids_in(self, batch: str, state: JobState) -> list[str]:
+        """Ids of a batch's jobs in one state, oldest first."""
+        with reaching(self.url):
+            return list(self.client.zinter([Keys.batch(batch), Keys.state(state)]))
+
+    def size(self, state: JobState | None = None) -> int:
+        """How many jobs there are, or are in one state."""
+        with reaching(self.url):
+            return int(self.client.zcard(Keys.state(state) if state else Keys.jobs))
+
+    def unfinished(self) -> list[str]:
+        """Ids of the jobs that have not ended, oldest first in each state: however many have ended costs nothing."""
+        found = self._run(lambda pipe: [pipe.zrange(Keys.state(state), 0, -1) for state in UNFINISHED])
+        return list(dict.fromkeys(job_id for ids in found for job_id in ids))
 
     def many(self, ids: Iterable[str], fields: Sequence[str] = LISTED) -> list[Job]:
         """The jobs of `ids` that exist, in their order, without their specs; one round trip for a thousand."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from common.connection import Client
@@ -14,7 +14,7 @@ NAMES = "create claim renew move defer note register wish take_due postpone admi
 @cache
 def source(name: str) -> str:
     """The text of common/lua/<name>.lua."""
-    return resources.files("common").joinpath(f"lua/{name}.lua").read_text("utf-8")
+    return Path(__file__).with_name("lua").joinpath(f"{name}.lua").read_text("utf-8")
 
 
 class Scripts:

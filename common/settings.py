@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from common import sentinel, tls
 from common.errors import ConfigurationError
+from common.layers import read
+from common.urls import DEFAULT_REDIS_URL as DEFAULT_REDIS_URL
+from common.urls import listens as listens
+from common.urls import without_password as without_password
 
-DEFAULT_REDIS_URL = "redis://127.0.0.1:6390/0"
 TOGETHER_URL = "https://api.together.ai"
 KEY_LEAST = 16  #: characters; fewer can be guessed by who sees one signed message
 REDIS_SCHEMES = ("redis", "rediss", "unix", sentinel.SCHEME)
@@ -155,7 +155,7 @@ class Settings(BaseModel):
 
 
 #: name in the environment -> field; the first is how it is spelled in errors
-NAMES = {
+NAMES: dict[str, str] = {
     field: field.upper() if field.startswith("together_") else "HINTRELAY_" + field.upper()
     for field in Settings.model_fields
 }
@@ -165,14 +165,7 @@ def load(
     flags: Mapping[str, Any] | None = None, environ: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> Settings:
     """Settings from all layers. `flags` are fields; None in them is "not given". Raises ConfigurationError."""
-    environ = os.environ if environ is None else environ
-    folder = Path.cwd() if folder is None else folder
-    layers = {
-        **_toml(folder / "hintrelay.toml"),
-        **_named(_dotenv(folder / ".env")),
-        **_named(environ),
-        **{field: value for field, value in (flags or {}).items() if value is not None},
-    }
+    layers = read(NAMES, flags, environ, folder)
     if not layers.get("home"):
         from platformdirs import user_data_path
 
@@ -185,68 +178,3 @@ def load(
         name = NAMES.get(str(fault["loc"][0]), str(fault["loc"][0])) if fault["loc"] else "settings"
         words = fault["msg"].removeprefix("Value error, ").replace("Input should", "should")
         raise ConfigurationError(f"{name}: {words}") from exc
-
-
-def _named(environ: Mapping[str, str]) -> dict[str, str]:
-    found = {}
-    for field, name in NAMES.items():
-        value = environ.get(name) or _from_file(name + "_FILE", environ.get(name + "_FILE"))
-        if value:
-            found[field] = value
-        elif field == "message_key" and environ.get(name + "_FILE"):
-            raise ConfigurationError(f"{name}_FILE: the file is empty, and no message would be checked")
-    return found
-
-
-def _from_file(name: str, path: str | None) -> str | None:
-    if not path:
-        return None
-    try:
-        return Path(path).expanduser().read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigurationError(f"{name}: {path} cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
-
-
-def _dotenv(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    try:
-        return {key: value for key, value in dotenv_values(path).items() if value is not None}
-    except (OSError, ValueError) as exc:
-        raise ConfigurationError(f"{path}: cannot be read: {getattr(exc, 'strerror', None) or exc}") from exc
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as exc:
-        raise ConfigurationError(f"{path}: is not TOML: {exc}") from exc
-    unknown = sorted(set(values) - set(Settings.model_fields))
-    if unknown:
-        raise ConfigurationError(f"{path}: unknown key {unknown[0]}; allowed: {', '.join(Settings.model_fields)}")
-    return values
-
-
-def without_password(url: str) -> str:
-    """`url` as it may be shown."""
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
-
-
-def listens(url: str, timeout_s: float = 0.5) -> bool:
-    """Whether anything accepts connections where a redis:// or http:// URL points."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return Path(parts.path).exists()
-    try:
-        with socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 6379), timeout=timeout_s):
-            return True
-    except OSError:
-        return False

@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-FIELD = "spec."  #: of a record: `spec.<section>.<key>` holds the JSON of what differs from the base
+from common.job import SPEC_FIELD
+
 MOST_DIFFERENCES = 16  #: a job that differs in more gets a base of its own
 
 
@@ -36,7 +37,7 @@ class BaseSpec:
         for section, value in spec.items():
             shared = self.spec[section]
             if section == "name":
-                found |= {} if value == name else {FIELD + section: _text(value)}
+                found |= {} if value == name else {SPEC_FIELD + section: _text(value)}
             elif _text(value) != _text(shared):
                 found |= _differences(section, value, shared)
         return found if len(found) <= MOST_DIFFERENCES + 1 else None
@@ -44,20 +45,9 @@ class BaseSpec:
 
 def _differences(section: str, value: Any, shared: Any) -> dict[str, str]:
     if not (isinstance(value, dict) and isinstance(shared, dict) and value.keys() == shared.keys()):
-        return {FIELD + section: _text(value)}
-    texts = {f"{FIELD}{section}.{key}": _text(one) for key, one in value.items()}
+        return {SPEC_FIELD + section: _text(value)}
+    texts = {f"{SPEC_FIELD}{section}.{key}": _text(one) for key, one in value.items()}
     return {field: text for field, text in texts.items() if text != _text(shared[field.split(".", 2)[2]])}
-
-
-def whole(base: Mapping[str, Any], record: Mapping[str, str]) -> dict[str, Any]:
-    """The spec of the job that has this record, from the base that it names."""
-    spec = {**base, "name": record.get("name", "")}
-    for field, text in record.items():
-        if field.startswith(FIELD):
-            section, _, key = field.removeprefix(FIELD).partition(".")
-            value = orjson.loads(text)
-            spec[section] = {**spec[section], key: value} if key else value
-    return spec
 
 
 def _text(value: Any) -> str:

@@ -26,15 +26,18 @@ def batch_option(words: str) -> Callable[[F], F]:
     return click.option("--batch", metavar="B", help=words)
 
 
-def chosen(tools: Tools, refs: Sequence[str], batch: str | None) -> list[str] | None:
-    """The ids that `all` or --batch mean; None where single ones are named. Raises UsageError, NotFound."""
+def chosen(
+    tools: Tools, refs: Sequence[str], batch: str | None, every: Callable[[], list[str]] | None = None
+) -> list[str] | None:
+    """The ids that `all` or --batch mean; None where single ones are named. `every` are those of `all`, where it does
+    not mean every job. Raises UsageError, NotFound."""
     if batch is not None:
         if refs:
             raise click.UsageError("give JOB... or --batch, not both")
         return tools.producer.store.batch(batch)
     if not refs:
         raise click.UsageError(f"give JOB..., {ALL} or --batch B")
-    return tools.producer.store.ids() if ALL in refs else None
+    return (every or tools.producer.store.ids)() if ALL in refs else None
 
 
 @click.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,7 +52,7 @@ def cancel(tools: Tools, jobs: Sequence[str], batch: str | None, output: str) ->
 
     `all` means every job that has not ended.
     """
-    every = chosen(tools, jobs, batch)
+    every = chosen(tools, jobs, batch, tools.producer.store.unfinished)
     refs = _those(tools, every, lambda job: not job.finished) if every is not None else jobs
     _change(tools, refs, tools.producer.cancel, every is not None, output)
 
@@ -67,7 +68,8 @@ def retry(tools: Tools, jobs: Sequence[str], batch: str | None, failed: bool, ou
 
     What was paid is kept. `all` means every job that has failed.
     """
-    every = chosen(tools, [ALL] if failed and not jobs and batch is None else jobs, batch)
+    failures = partial(tools.producer.store.ids, JobState.FAILED)
+    every = chosen(tools, [ALL] if failed and not jobs and batch is None else jobs, batch, failures)
     if every is None and failed:
         every = [tools.producer.store.resolve(ref) for ref in jobs]
     refs = _those(tools, every, lambda job: job.state is JobState.FAILED) if every is not None else jobs

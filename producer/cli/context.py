@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from common.artifacts import ArtifactStore
     from common.dead import DeadLetters
+    from common.records import Records
     from common.settings import Settings
     from producer.client import Producer
     from producer.exact import Quotes
@@ -38,6 +39,15 @@ class Tools:
         from producer.bootstrap import build
 
         return build(self.settings)
+
+    @cached_property
+    def records(self) -> Records:
+        """The job store for a few reads: without Settings, redis-py and what they import, where it can be."""
+        from common import quick
+        from common.records import Records
+
+        url = None if "producer" in vars(self) else quick.store_url(self.flags)
+        return self.producer.store if url is None else Records(quick.client(url), url=url)
 
     @cached_property
     def dead(self) -> DeadLetters:

@@ -23,6 +23,8 @@ from producer.cli.words import word
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from common.records import Records
+
 SHOWN = 50  #: rows of a table; more are named by their number
 
 
@@ -37,14 +39,11 @@ def ls(tools: Tools, state: str | None, batch: str | None, limit: int | None, ou
 
     The newest come first in a table; JSON has all of them, the oldest first.
     """
-    store = tools.producer.store
+    store = tools.records
     wanted = JobState(state) if state else None
-    ids = store.ids(wanted)  # one round trip, and one for all records
-    if batch is not None:
-        admitted = set(ids)
-        ids = [job_id for job_id in store.batch(batch) if job_id in admitted]
-    limit = limit or (SHOWN if output == "table" else len(ids))
-    jobs = [job for job in store.many(ids[-limit:] if limit else []) if wanted in {None, job.state}]
+    limit = limit or (SHOWN if output == "table" else None)
+    count, ids = _chosen(store, wanted, batch, limit)
+    jobs = [job for job in store.many(ids) if wanted in {None, job.state}]
     if output != "table":
         emit_all((job_json(job) for job in jobs), output)
         return
@@ -56,8 +55,17 @@ def ls(tools: Tools, state: str | None, batch: str | None, limit: int | None, ou
         )
         return
     print_jobs(jobs[::-1])
-    if len(ids) > limit:
-        say(f"and {len(ids) - limit} older; --limit {len(ids)} shows them")
+    if count > len(ids):
+        say(f"and {count - len(ids)} older; --limit {count} shows them")
+
+
+def _chosen(store: Records, state: JobState | None, batch: str | None, limit: int | None) -> tuple[int, list[str]]:
+    """(how many jobs there are, ids of the newest of them, oldest first): no more is read than is shown."""
+    if batch is None:
+        return (store.size(state), store.ids(state, newest=limit)) if limit else (0, store.ids(state))
+    ids = store.batch(batch)  # raises NotFound
+    ids = ids if state is None else store.ids_in(batch, state)
+    return len(ids), ids[-limit:] if limit else ids
 
 
 def print_jobs(jobs: Sequence[Job]) -> None:
@@ -83,7 +91,7 @@ def print_jobs(jobs: Sequence[Job]) -> None:
 @pass_tools
 def show(tools: Tools, job: str, output: str) -> None:
     """Show all that is known of one job."""
-    found = tools.producer.get(job)
+    found = tools.records.get(tools.records.resolve(job))
     if output != "table":
         emit(job_json(found), output)
         return
@@ -115,7 +123,8 @@ def _facts(job: Job) -> list[tuple[str, str | Text]]:
 @pass_tools
 def pending(tools: Tools, batch: str | None, output: str) -> None:
     """List the jobs that wait for a person, and what to type."""
-    jobs = [job for job in tools.producer.list(JobState.TRAINED, batch=batch) if needs_a_person(job)]
+    store = tools.records
+    jobs = [job for job in store.many(_chosen(store, JobState.TRAINED, batch, None)[1]) if needs_a_person(job)]
     if output != "table":
         emit_all(map(_pending_json, jobs), output)
         return

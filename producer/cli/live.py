@@ -74,7 +74,7 @@ def _name(job: Job) -> Text:
     return name
 
 
-def _bar(job: Job) -> ProgressBar | Text:
+def _bar(job: Job) -> ProgressBar | Text | str:
     """Bytes of an upload, questions of a generation, epochs of a training; else the state."""
     share = _share(job)
     if share is None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from unicodedata import category, east_asian_width
 
 import click
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("table", "json", "jsonl")
+COLOURS_FORCED = {"FORCE_COLOR", "TTY_COMPATIBLE"}  #: as rich goes by them
 
 
 def output_option(command: F) -> F:
@@ -60,6 +63,12 @@ def leave(code: int) -> NoReturn:
     raise click.exceptions.Exit(int(code))
 
 
+def plain(stream: object) -> bool:
+    """Whether nobody sees colours there: then text is printed without rich, which takes 0.1 s to import."""
+    isatty = getattr(stream, "isatty", None)
+    return not (isatty and isatty()) and not COLOURS_FORCED.intersection(os.environ)
+
+
 def console(*, err: bool = False) -> Console:
     """A rich console that takes text as it is; off a TTY as wide as its text."""
     from rich.console import Console
@@ -103,6 +112,9 @@ def print_table(
     gives_way: Sequence[str] = (),
 ) -> None:
     """A table; where a TTY is narrow, columns give way, and names and the last column are cut. Others never are."""
+    if plain(sys.stderr if err else sys.stdout):
+        click.echo(_columns([heads, *rows]), err=err)
+        return
     from rich.table import Table
 
     out = console(err=err)
@@ -119,8 +131,26 @@ def print_table(
     click.echo(text, err=err, color=True if out.is_terminal else None)
 
 
+def _columns(rows: Sequence[Sequence[str | Text]]) -> str:
+    """Rows as lines of text, in columns two spaces apart; as rich prints them off a terminal."""
+    texts = [[str(cell) for cell in row] for row in rows]
+    widths = [max(map(_width, column)) for column in zip(*texts, strict=True)]
+    padded = [[cell + " " * (width - _width(cell)) for cell, width in zip(row, widths, strict=True)] for row in texts]
+    return "\n".join("  ".join(row).rstrip() for row in padded)
+
+
+def _width(text: str) -> int:
+    """Cells: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(0 if category(char) in {"Mn", "Me", "Cf"} else 1 + (east_asian_width(char) in "WF") for char in text)
+
+
 def print_facts(facts: Iterable[tuple[str, str | Text]]) -> None:
     """Names and values, one a line; a value wraps under itself."""
+    if plain(sys.stdout):
+        click.echo(_columns(list(facts)))
+        return
     from rich.table import Table
 
     out = console()

@@ -9,6 +9,7 @@ from common.job import Job
 from common.printable import printable
 from common.states import JobState
 from common.waiting import command_for, needs_a_person, waiting
+from producer.cli.output import plain
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -48,27 +49,33 @@ def compact(job: Job) -> str:
     return "".join(marks[leg] for leg in legs(job))
 
 
-def coloured(job: Job) -> Text:
+def coloured(job: Job) -> Text | str:
     """The same with colours, for a TTY."""
+    marks = compact(job)
+    if plain(sys.stdout):
+        return marks
     from rich.text import Text
 
-    marks = compact(job)
     return Text.assemble(*((mark, LEG_STYLES[leg]) for mark, leg in zip(marks, legs(job), strict=True)))
 
 
-def spelled(job: Job) -> Text:
+def spelled(job: Job) -> Text | str:
     """data > file > [train] > deploy > hints > score, coloured; in brackets where the job is, or where it ended."""
+    parts = [
+        (f"[{name}]" if leg in {"now", "bad"} else name, LEG_STYLES[leg])
+        for name, leg in zip(LEGS, legs(job), strict=True)
+    ]
+    if plain(sys.stdout):
+        return " > ".join(name for name, _ in parts)
     from rich.text import Text
 
-    rail = Text()
-    for name, leg in zip(LEGS, legs(job), strict=True):
-        rail.append(" > " if rail.plain else "", "dim")
-        rail.append(f"[{name}]" if leg in {"now", "bad"} else name, LEG_STYLES[leg])
-    return rail
+    return Text(" > ", "dim").join(Text(name, style) for name, style in parts)
 
 
-def state(job: Job) -> Text:
+def state(job: Job) -> Text | str:
     """The state's word in its colour; yellow where a person is wanted."""
+    if plain(sys.stdout):
+        return str(job.state)
     from rich.text import Text
 
     return Text(str(job.state), "bold yellow" if needs_a_person(job) else STATE_STYLES.get(job.state, "cyan"))

@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any, NoReturn
 
 import click
@@ -95,6 +95,8 @@ def _hushed(code: int) -> int:
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value:
+        from importlib import metadata  # 0.05 s
+
         try:
             number = metadata.version("hintrelay")
         except metadata.PackageNotFoundError:

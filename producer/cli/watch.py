@@ -37,10 +37,7 @@ def watch(tools: Tools, jobs: Sequence[str], batch: str | None, timeout: float |
     waits for a person. Off a terminal: one line for each event. With -o jsonl one event a line, with -o json an
     array of them at the end; both begin with the latest event of each job, which tells where it stands.
     """
-    if jobs or batch is not None:
-        ids = job_ids(tools, jobs, batch)
-    else:
-        ids = [job.id for job in tools.producer.list() if not job.finished]
+    ids = job_ids(tools, jobs, batch) if jobs or batch is not None else tools.producer.store.unfinished()
     if not ids:
         say("no job is on its way")
         return

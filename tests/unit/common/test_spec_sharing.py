@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from common.commands import Commands, Wanted
 from common.errors import Permanent
-from common.job import Job, decode, encode
+from common.job import Job, decode, encode, whole
 from common.keys import Keys
 from common.matrix import expand
-from common.spec_parts import BaseSpec, whole
+from common.spec_parts import BaseSpec
 from common.states import JobState
 from common.store import Store
 from tests.jobs_made import RecordingNudger, document, in_state, made, new_job

@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from common.errors import ConfigurationError, Exit, Transient
+from common.records import Records
 from common.settings import load
 from producer import bootstrap
 from producer.cli import failures
 from producer.cli.context import Tools
 from producer.cli.registry import COMMANDS
 from producer.cli.root import cli
-from producer.client import Producer
 from tests.unit.producer.conftest import Run, error_of
 
 ROOT = Path(__file__).parents[3]
@@ -118,7 +118,7 @@ def broken(tools: Tools, run: Run, monkeypatch: pytest.MonkeyPatch, exc: BaseExc
     def fail(*_: object) -> None:
         raise exc
 
-    monkeypatch.setattr(Producer, "get", fail)
+    monkeypatch.setattr(Records, "resolve", fail)
     return run("show", "abcd", *args)
 
 
