@@ -33,6 +33,7 @@ JSON_FIELDS = frozenset(
         "scores",
         "counts",
         "unavailable",
+        "comparison",
     }
 )
 #: `spec.<section>.<key>` holds the JSON of what differs from the base spec

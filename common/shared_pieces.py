@@ -28,7 +28,6 @@ def shared(store: Records, name: str) -> dict[str, str]:
         return dict(store.client.hgetall(Keys.shared(name)))
 
 
-def unshare(store: Records, name: str, pieces: list[str]) -> None:
-    """Take pieces away: they turned out to be wrong."""
+def unshare(store: Records, name: str) -> None:
     with reaching(store.url):
-        store.client.hdel(Keys.shared(name), *pieces)
+        store.client.unlink(Keys.shared(name))

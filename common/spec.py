@@ -122,6 +122,8 @@ ADDED = (
     ("evaluate", "judge"),
     ("evaluate", "sentence_model"),
     ("evaluate", "unavailable"),
+    ("evaluate", "baseline"),
+    ("evaluate", "baseline_name"),
 )
 
 
@@ -139,6 +141,15 @@ class EvaluateSpec(_Part):
     judge: JudgeSpec | None = None  #: asked for the metrics whose name ends in .llm
     sentence_model: Text = "all-mpnet-base-v2"  #: for answer_leakage.contextual
     unavailable: Literal["report", "block"] = "report"  #: what a metric that a worker cannot take does to the job
+
+    baseline: bool = False  #: ask the base model too, and compare
+    baseline_name: Text | None = None  #: under which it answers; else its own name, as a serverless model's
+
+    @model_validator(mode="after")
+    def _baseline_or_not(self) -> Self:
+        if self.baseline_name is not None and not self.baseline:
+            raise ValueError("baseline_name goes with baseline: true, but baseline is false")
+        return self
 
     @model_validator(mode="after")
     def _judge_for_the_judged(self) -> Self:

@@ -36,6 +36,8 @@ def job_json(job: Job, *, created: bool = True) -> dict[str, Any]:
         "work": _work(job),
         "scores": facts.get("scores"),
         "unavailable": facts.get("unavailable"),
+        "baseline": facts.get("baseline"),
+        "comparison": facts.get("comparison"),
     }
     if job.spec_json is not None:
         shown["spec"] = job.spec_json

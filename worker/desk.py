@@ -8,7 +8,7 @@ from typing import Any
 
 from common.errors import HintrelayError, StaleMove
 from common.job import Job
-from common.shared_pieces import share, shared
+from common.shared_pieces import share, shared, unshare
 from common.store import Store
 from worker.leases import Held
 from worker.stopping import StopFlag
@@ -87,6 +87,9 @@ class JobDesk:
 
     def shared(self, name: str) -> dict[str, str]:
         return shared(self._store, f"{self._platform} {name}")
+
+    def unshare(self, name: str) -> None:
+        unshare(self._store, f"{self._platform} {name}")
 
     def alone(self, name: str) -> bool:
         return self._store.alone(f"{self._platform} {name}", self._job.id)

@@ -216,8 +216,11 @@ class Desk(Protocol):
     def shared(self, name: str) -> dict[str, str]:
         """What any job has shared under this name lately."""
 
+    def unshare(self, name: str) -> None:
+        """Forget what was shared under a name."""
+
     def alone(self, name: str) -> bool:
-        """Whether this job is the one that may do `name` now (upload these bytes); for a minute."""
+        """Whether this job may do `name` now, as the only one (upload these bytes); for a minute from each time."""
 
 
 @dataclass(frozen=True, slots=True)

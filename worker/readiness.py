@@ -6,18 +6,24 @@ from common.errors import Permanent
 from common.metrics import is_judged
 from common.outcomes import Reject
 from common.spec import JobSpec
+from worker.baseline import answers_as
 from worker.ports import Ports
 
 
 def unavailable(spec: JobSpec, ports: Ports) -> dict[str, str]:
-    """Metric -> why it cannot be taken. Raises Transient where a judge may yet answer."""
+    """Metric, or `baseline` -> why it cannot be had. Raises Transient where a model may yet answer."""
     wanted = spec.evaluate
-    lacking = {metric: ports.scorer.missing(metric, wanted.sentence_model) for metric in wanted.metrics}
+    lacking: dict[str, str] = {metric: ports.scorer.missing(metric, wanted.sentence_model) for metric in wanted.metrics}
     if wanted.judge is not None and any(map(is_judged, wanted.metrics)):
         try:
             ports.judge.check(wanted.judge.model)
         except Permanent as exc:
             lacking |= {metric: f"the judge: {exc.message}" for metric in wanted.metrics if is_judged(metric)}
+    if wanted.baseline:
+        try:
+            ports.judge.check(answers_as(spec))
+        except Permanent as exc:
+            lacking["baseline"] = exc.message
     return {metric: why for metric, why in lacking.items() if why}
 
 

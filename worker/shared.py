@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 
-from worker.ports import Desk
+from common.errors import ArtifactLost
+from common.job import Pointer
+from worker.ports import Artifacts, Desk
+
+RENEW_S = 10.0  #: between two renewals of the right to do it, which lasts a minute
+
+
+class Busy(Exception):
+    """Another job is at it: wait for what it makes."""
 
 
 def fingerprint(*parts: object) -> str:
@@ -27,3 +36,53 @@ class SharedShelf:
 
     def kept(self) -> dict[str, str]:
         return self._desk.shared(self._name)
+
+    def clear(self) -> None:
+        self._desk.unshare(self._name)
+
+
+class Turn:
+    """What the one job that does it holds: a shelf for its pieces, and the right to be at it, renewed as it works."""
+
+    def __init__(self, desk: Desk, name: str) -> None:
+        self.shelf = SharedShelf(desk, f"pieces:{name}")
+        self._desk = desk
+        self._name = name
+        self._renewed = time.monotonic()
+
+    def check(self) -> None:
+        """Raise when the work is to end, as the desk does. A turn that was lost to another job costs it some pieces."""
+        self._desk.check()
+        if time.monotonic() - self._renewed > RENEW_S:
+            self._renewed = time.monotonic()
+            self._desk.alone(self._name)
+
+    def progress(self, done: int, total: int) -> None:
+        self._desk.progress(done, total)
+
+
+def once(name: str, artifacts: Artifacts, desk: Desk, make: Callable[[Turn], bytes]) -> bytes:
+    """The file that `make` makes, made once for all jobs: a crash loses no piece of it. Raises Busy."""
+    made = SharedShelf(desk, f"made:{name}")
+    data = _found(made, artifacts)
+    if data is not None:
+        return data
+    if not desk.alone(name):
+        raise Busy
+    turn = Turn(desk, name)
+    data = _found(made, artifacts) or make(turn)
+    made.keep({"artifact": json.dumps(artifacts.put(data).dump())})
+    turn.shelf.clear()
+    return data
+
+
+def _found(made: SharedShelf, artifacts: Artifacts) -> bytes | None:
+    raw = made.kept().get("artifact")
+    if raw is None:
+        return None
+    pointer = json.loads(raw)
+    try:
+        return artifacts.get(Pointer(pointer["sha256"], pointer["size"]))
+    except ArtifactLost:
+        made.clear()
+        return None

@@ -14,7 +14,7 @@ from common.printable import printable
 from common.states import JobState
 from common.view import job_json
 from common.waiting import command_for, needs_a_person, waiting
-from producer.cli import rail
+from producer.cli import rail, scores
 from producer.cli.batches import batch_option
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import emit, emit_all, output_option, print_facts, print_table, say
@@ -111,8 +111,9 @@ def _facts(job: Job) -> list[tuple[str, str | Text]]:
         ("key", printable(job.key)),
         ("deployment", printable(job.deployment or "")),
     ]
-    for group in ("platform", "error", "counts", "unavailable", "scores"):
+    for group in ("platform", "error", "counts", "unavailable"):
         facts += [(f"{group}.{name}", word(value)) for name, value in (view.get(group) or {}).items()]
+    facts += [("baseline", printable(view["baseline"] or "")), *scores.lines(job)]
     facts += [(name, view[f"{name}_at"]) for name in ("created", "updated", "deadline")]
     return facts + [(f"spec.{name}", word(value)) for name, value in (view.get("spec") or {}).items()]
 

@@ -14,7 +14,7 @@ import click
 from common.errors import ArtifactLost, Conflict, Transient, Unreachable
 from common.job import LISTED, Job
 from common.printable import printable
-from producer.cli import rail
+from producer.cli import rail, scores
 from producer.cli.batches import batch_option
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import emit_all, json_text, output_option, print_table, say
@@ -105,10 +105,7 @@ def write_whole(file: Path, data: bytes) -> None:
 
 
 def print_scores(job: Job) -> None:
-    """On stderr: each metric's mean, and over how many hints."""
-    rows = [
-        [name, "-" if score.get("mean") is None else f"{score['mean']:.4f}", str(score.get("n"))]
-        for name, score in (job.facts.get("scores") or {}).items()
-    ]
+    """On stderr: each metric's mean, over how many hints, and how it compares with the base model."""
+    heads, rows = scores.table(job)
     if rows:
-        print_table(["METRIC", "MEAN", "HINTS"], rows, err=True)
+        print_table(heads, rows, err=True)

@@ -179,6 +179,9 @@ class FakeDesk:
     def shared(self, name: str) -> dict[str, str]:
         return dict(self.shelves.get(name, {}))
 
+    def unshare(self, name: str) -> None:
+        self.shelves.pop(name, None)
+
     def later(self, state: JobState | None = None, **facts: Any) -> Job:
         """The job as the next claim reads it."""
         known = {**self.job.facts, **self.notes, **facts}

@@ -1,4 +1,4 @@
-"""evaluate: HintEval's metrics of the generated hints, and the results as HintEval JSON."""
+"""evaluate: HintEval's metrics of the generated hints, against the base model's where wanted, as HintEval JSON."""
 
 from __future__ import annotations
 
@@ -8,74 +8,83 @@ from typing import Any
 import orjson
 
 from common.backoff import full_jitter
+from common.errors import Permanent
 from common.job import Job
-from common.metrics import METRICS
 from common.outcomes import Advance, Outcome, Snooze
 from common.states import JobState
-from worker.ports import Desk, Item, Ports
-from worker.scoring import Scored, Shelf, score
-from worker.shared import SharedShelf, fingerprint
+from worker.baseline import Baseline, answers_as, baseline, candidates_shelf, compare
+from worker.ports import Desk, Ports
+from worker.scoring import Scored, score
+from worker.shared import Busy
 from worker.statistics import summary
 from worker.window import Resting
+from worker.written import item_of, values_of, write
+
+BUSY_S = 5.0  #: between two looks at whether another job has made what this one needs
 
 
 def evaluate(job: Job, ports: Ports, desk: Desk) -> Outcome:
     """Scores stand at each hint, under HintEval's names; their means, with n and interval, on the record."""
     pointer = job.pointer("hints")
     assert pointer is not None, "a generated job has hints"
-    subset: dict[str, Any] = orjson.loads(ports.artifacts.get(pointer))
-    items = [item_of(instance) for instance in subset["instances"].values()]
-    spec = job.spec
     try:
-        scored = score(items, spec.evaluate, ports, desk, desk, _candidates_shelf(job, desk))
+        base, lacking = _baseline(job, ports, desk)
+        subset: dict[str, Any] = orjson.loads(ports.artifacts.get(pointer))
+        items = [item_of(instance) for instance in subset["instances"].values()]
+        scored = score(items, job.spec.evaluate, ports, desk, desk, candidates_shelf(job, desk))
+    except Busy:
+        return Snooze(BUSY_S, "another job asks the base model, or scores its hints, for both")
     except Resting as exc:
-        return Snooze(full_jitter(1, after_s=exc.after_s), f"the judge paused: {exc.message}")
+        return Snooze(full_jitter(1, after_s=exc.after_s), f"the model paused: {exc.message}")
     write(subset, scored)
-    scores: dict[str, dict[str, Any]] = {
-        metric: summary([[one.value for one in row] for row in scored.scores[metric]], spec.dataset.seed)
+    found: dict[str, Any] = {
+        "scores": _summaries(job, scored),
+        "comparison": compare(job, scored, base) if base else None,
+        "baseline": base.name if base else None,
+        "unavailable": {**scored.unavailable, **lacking} or None,
+    }
+    result = ports.artifacts.put(_dataset(job, subset, base, found))
+    facts = {name: value for name, value in found.items() if value is not None or name in job.facts}
+    return Advance(JobState.SUCCEEDED, {**facts, "results": result.dump()})
+
+
+def _baseline(job: Job, ports: Ports, desk: Desk) -> tuple[Baseline | None, dict[str, str]]:
+    """The base model's part, where it is wanted; or why it cannot be had. What the tuned one did is kept either way."""
+    spec = job.spec
+    if not spec.evaluate.baseline:
+        return None, {}
+    name = answers_as(spec)
+    try:
+        return baseline(job, ports, desk, name), {}
+    except Permanent as exc:
+        if exc.code != "deployment_unknown":
+            raise
+        return None, {"baseline": exc.message}
+
+
+def _summaries(job: Job, scored: Scored) -> dict[str, dict[str, Any]]:
+    return {
+        metric: summary(values_of(scored.scores[metric]), job.spec.dataset.seed)
         if metric in scored.scores
         else {"mean": None, "n": 0, "unavailable": scored.unavailable[metric]}
-        for metric in dict.fromkeys(spec.evaluate.metrics)
+        for metric in dict.fromkeys(job.spec.evaluate.metrics)
     }
-    result = ports.artifacts.put(_dataset(job, subset, scores))
-    return Advance(JobState.SUCCEEDED, {"scores": scores, "results": result.dump()})
 
 
-def item_of(instance: dict[str, Any]) -> Item:
-    """The texts as they stand in the data set: scores equal those of HintEval on the same file."""
-    hints = tuple(hint["hint"] for hint in instance["hints"])
-    return Item(instance["question"]["question"], instance["answers"][0]["answer"], hints)
-
-
-def write(subset: dict[str, Any], scored: Scored) -> None:
-    """At each hint its scores, as HintEval writes them; the reason, where there is none."""
-    for metric, rows in scored.scores.items():
-        for instance, row in zip(subset["instances"].values(), rows, strict=True):
-            for hint, one in zip(instance["hints"], row, strict=True):
-                if one.value is None:
-                    hint["metadata"].setdefault("hintrelay", {}).setdefault("unscored", {})[metric] = one.reason
-                else:
-                    entry = {"name": METRICS[metric].family.replace("_", "-"), "value": one.value}
-                    hint["metrics"][one.name] = {**entry, "metadata": dict(one.metadata)}
-
-
-def _candidates_shelf(job: Job, desk: Desk) -> Shelf:
-    """Candidate answers of these questions, by this judge: for every job that asks for them."""
-    judge, questions = job.spec.evaluate.judge, job.pointer("questions")
-    of = questions.sha256 if questions else job.id
-    return SharedShelf(desk, f"candidates:{fingerprint(judge.model if judge else '', of)}")
-
-
-def _dataset(job: Job, subset: dict[str, Any], scores: dict[str, Any]) -> bytes:
+def _dataset(job: Job, subset: dict[str, Any], base: Baseline | None, found: dict[str, Any]) -> bytes:
     """A whole HintEval data set, as `Dataset.load_json` reads it; what made it stands in its metadata."""
     facts = {name: job.facts.get(name) for name in ("file_id", "run_id", "output_name", "deployment", "counts")}
-    about = {"job": job.id, "name": job.name, "spec": job.spec_json, "scores": scores, **facts}
+    about = {"job": job.id, "name": job.name, "spec": job.spec_json, **found, **facts}
+    subsets = {subset["name"]: subset}
+    if base is not None:
+        name = f"{subset['name']}-baseline"
+        subsets[name] = {**base.subset, "name": name}
     document = {
         "name": job.name,
         "version": "1",
         "description": f"Hints that {job.deployment} generated, by hintrelay job {job.id}.",
         "url": "",
         "metadata": {"hintrelay": about},
-        "subsets": {subset["name"]: subset},
+        "subsets": subsets,
     }
     return json.dumps(document, indent=1).encode("ascii")  # ASCII: load_json reads with the locale's encoding

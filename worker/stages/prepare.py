@@ -36,7 +36,7 @@ def prepare(job: Job, ports: Ports, desk: Desk) -> Outcome:
             "training": training.dump(),
             "questions": questions.dump(),
             "counts": chosen.counts,
-            "unavailable": lacking or None,
+            **({"unavailable": lacking} if lacking else {}),
         },
     )
 
