@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from common.broker import Sender, make_celery
 from common.commands import Commands, Wanted
 from common.connection import connect
 from common.job import Job
@@ -14,6 +13,7 @@ from common.matrix import put
 from common.metrics import Metric
 from common.outcomes import Advance, Outcome
 from common.pipeline import STAGES, Step
+from common.sender import Sender
 from common.settings import Settings
 from common.spec import GenerateSpec, JobSpec
 from common.states import MOVES, JobState
@@ -79,7 +79,7 @@ class Customer:
     def __init__(self, settings: Settings, *, four: bool) -> None:
         self.store = Store(connect(settings.redis_url), url=settings.redis_url, actor="bench")
         self._client = connect(settings.redis_url)
-        sender = Sender(make_celery(settings), settings)
+        sender = Sender(settings)
         self._commands = Commands(self.store, FourSteps(sender) if four else sender)
 
     def submit(self, count: int, spec: JobSpec | None = None) -> list[str]:

@@ -1,16 +1,13 @@
-"""The Celery app, as both sides make it, and the sending of chains. The record is the truth; Celery carries."""
+"""The Celery app, as workers and beat make it. The record is the truth; Celery carries."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from common import sentinel, tls
-from common.connection import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S, connect, reaching
-from common.errors import Unreachable
+from common.connection import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM, QUEUE_TICK
-from common.pipeline import Step
-from common.settings import Settings, without_password
+from common.settings import Settings
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -63,50 +60,3 @@ def make_celery(settings: Settings) -> Celery:
         timezone="UTC",
     )
     return app
-
-
-class Sender:
-    """Sends nudges. `send` puts a chain of stages on the road for one job."""
-
-    def __init__(self, app: Celery, settings: Settings) -> None:
-        self._app = app
-        self._url = settings.broker
-        self._client = connect(settings.broker)
-
-    def send(self, job_id: str, steps: Sequence[Step]) -> None:
-        """One message, the later stages inside it. Raises Unreachable within 15 s when there is no broker."""
-        if steps:
-            self._publish([(job_id, steps)])
-
-    def send_many(self, nudges: Sequence[tuple[str, Sequence[Step]]]) -> None:
-        """The same for many jobs over one connection."""
-        if nudges:
-            self._publish(nudges)
-
-    def backlog(self, queues: Sequence[str]) -> dict[str, int]:
-        """How many messages wait in each of our queues. Raises Unreachable."""
-        with reaching(self._url):
-            pipe = self._client.pipeline(transaction=False)
-            for queue in queues:
-                pipe.llen(queue)
-            return dict(zip(queues, pipe.execute(), strict=True))
-
-    def _publish(self, nudges: Sequence[tuple[str, Sequence[Step]]]) -> None:
-        from celery import chain
-        from kombu.exceptions import OperationalError
-        from redis.exceptions import RedisError
-
-        try:
-            with self._app.producer_pool.acquire(block=True, timeout=10) as producer:
-                for job_id, steps in nudges:
-                    chain(*(self._signature(job_id, step) for step in steps), app=self._app).apply_async(
-                        producer=producer
-                    )
-        except (OperationalError, RedisError, OSError) as exc:
-            raise Unreachable(
-                f"the broker at {without_password(self._url)} cannot be reached: {str(exc)[:200]}",
-                hint="the jobs are stored; the tick sends them when the broker is back",
-            ) from exc
-
-    def _signature(self, job_id: str, step: Step) -> Any:
-        return self._app.signature(step.task, args=(job_id,), immutable=True, queue=step.queue)

@@ -18,8 +18,7 @@ from common.store import Store, Stored
 if TYPE_CHECKING:
     from common.spec import JobSpec
 
-SENT_AT_ONCE = 200  #: jobs of one submit whose chains are sent right away; the tick feeds the rest
-FED_BY_TICK_MS = 0  #: such jobs are due at once
+SENT_AT_ONCE = 64  #: jobs of one submit whose chains are sent right away: so many workers wake, and take the others
 
 
 class Nudger(Protocol):
@@ -59,10 +58,9 @@ class Commands:
         if key is not None:
             self._check_owners(key, keys, wanted)
         jobs = [_new_job(one, its_key, batch) for one, its_key in zip(wanted, keys, strict=True)]
-        sent = self._store.create(jobs[:SENT_AT_ONCE])
-        fed = self._feed(jobs[SENT_AT_ONCE:])
-        self._nudge([(one.job_id, rest(JobState.ACCEPTED)) for one in sent if one.created])
-        return sent + fed
+        first = self._store.create(jobs[:SENT_AT_ONCE])
+        self._nudge([(one.job_id, rest(JobState.ACCEPTED)) for one in first if one.created])
+        return first + self._others(jobs[SENT_AT_ONCE:])
 
     def _check_owners(self, key: str, keys: Sequence[str], wanted: Sequence[Wanted]) -> None:
         """Before anything is stored: a key that made other jobs must not make some of these."""
@@ -76,9 +74,9 @@ class Commands:
                     hint="use another key, or submit what was submitted before",
                 )
 
-    def _feed(self, jobs: Sequence[NewJob]) -> list[Stored]:
+    def _others(self, jobs: Sequence[NewJob]) -> list[Stored]:
         try:
-            return self._store.create(jobs, first_look_ms=FED_BY_TICK_MS)
+            return self._store.create(jobs)
         except Unreachable as exc:
             raise Unreachable(
                 f"{exc.message}; of the {SENT_AT_ONCE + len(jobs)} jobs the first {SENT_AT_ONCE} are stored, or more",
@@ -155,6 +153,7 @@ def _new_job(wanted: Wanted, key: str, batch: str) -> NewJob:
         },
         key=key,
         batch=batch,
+        priority=spec.priority,
     )
 
 

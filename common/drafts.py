@@ -10,6 +10,7 @@ from typing import Any
 
 from common.job import encode
 from common.keys import Keys
+from common.pipeline import queue_of
 from common.spec_parts import BaseSpec
 from common.states import JobState
 
@@ -25,6 +26,7 @@ class NewJob:
     record: Mapping[str, Any]
     key: str = ""
     batch: str = ""
+    priority: str = "normal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Jobs of one call of the script: they share batch and base spec. `shared` and `args` are its ARGV from 5 on."""
+    """Jobs of one script call: they share batch, base spec and priority. `shared` and `args` are its ARGV from 5 on."""
 
     keys: list[str]
     shared: list[Any]
@@ -55,9 +57,7 @@ class Drafts:
 
     def groups(self, jobs: Sequence[NewJob]) -> list[Group]:
         """The calls that create these jobs, in their order. Each time it is asked, other ids are drawn."""
-        return [
-            _group(list(drafts)) for _, drafts in groupby(map(self._draft, jobs), lambda one: (one.job.batch, one.base))
-        ]
+        return [_group(list(drafts)) for _, drafts in groupby(map(self._draft, jobs), _shared)]
 
     def _draft(self, job: NewJob) -> Draft:
         values = dict(job.record)
@@ -81,11 +81,18 @@ class Drafts:
         return job_id
 
 
+def _shared(one: Draft) -> tuple[str, BaseSpec | None, str]:
+    return one.job.batch, one.base, one.job.priority
+
+
 def _group(drafts: Sequence[Draft]) -> Group:
     batch, base = drafts[0].job.batch, drafts[0].base
     keys = [Keys.due, Keys.jobs, Keys.state(JobState.ACCEPTED), Keys.idempotency, Keys.events]
     keys += [Keys.batch(batch), Keys.batches, Keys.spec(base.digest if base else "")]
-    group = Group(keys, [batch, base.text if base else ""])
+    first = queue_of(JobState.ACCEPTED)
+    group = Group(
+        [*keys, Keys.line(first), Keys.turns(first)], [batch, base.text if base else "", drafts[0].job.priority]
+    )
     for one in drafts:
         group.keys.extend((Keys.job(one.job_id), Keys.ids(one.job_id)))
         group.args.extend((one.job_id, one.job.key, one.job.digest, one.job.deadline_ms, len(one.pairs), *one.pairs))

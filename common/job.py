@@ -6,7 +6,7 @@ import json
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +40,9 @@ JSON_FIELDS = frozenset(
 SPEC_FIELD = "spec."
 #: fields of the record that `ls` needs: all but the spec and the pointers
 LISTED = (
-    "id v name batch state key attempt crashes lease lease_until owner stage since created updated not_before deadline "
-    "snooze wish max_attempts file_id run_id output_name status progress deployment error done total scores rev"
+    "id v name batch priority state key attempt crashes lease lease_until owner stage since created updated not_before "
+    "deadline snooze wish max_attempts file_id run_id output_name status progress deployment error done total scores "
+    "rev"
 ).split()
 
 
@@ -82,6 +83,7 @@ class Job:
     name: str = ""
     key: str = ""
     batch: str = ""
+    priority: str = "normal"
     spec_json: dict[str, Any] | None = None
     attempt: int = 1
     crashes: int = 0
@@ -124,10 +126,31 @@ class Job:
             id=record["id"],
             state=JobState(record["state"]),
             spec_json=spec_json if base is None else whole(base, record),
+            priority=record.get("priority") or "normal",
             rev=record.get("rev") or "0",
             facts=facts,
             **words,
             **{**numbers, "max_attempts": numbers["max_attempts"] or 5},
+        )
+
+    def moved(self, state: JobState, facts: Mapping[str, Any], now_ms: int, wish: str) -> Job:
+        """This job as it is read after a move with these facts, its lease kept: that saves reading it again."""
+        known = {name: value for name, value in self.facts.items() if name not in {"done", "total", "error"}}
+        for name, value in facts.items():
+            text = _text(name, value)
+            known[name] = decode(text) if text and name in JSON_FIELDS else text
+        known = {name: value for name, value in known.items() if value != "" and name not in _OWN}
+        return replace(
+            self,
+            state=state,
+            facts=known,
+            since=now_ms,
+            updated=now_ms,
+            now=now_ms,
+            wish=wish,
+            attempt=1,
+            crashes=0,
+            snooze="",
         )
 
     @property
@@ -170,7 +193,7 @@ class Job:
 
 _NUMBERS = "attempt crashes max_attempts lease_until since created updated not_before deadline now".split()
 _OWN = frozenset(_NUMBERS) | set(
-    "id v state name key batch owner stage snooze wish rev lease digest claimed deadline_ms base".split()
+    "id v state name key batch priority owner stage snooze wish rev lease digest claimed deadline_ms base".split()
 )
 
 
@@ -199,9 +222,12 @@ def encode(facts: Mapping[str, Any]) -> list[str]:
     """Facts as field, value pairs of a record. None clears a field; a lone surrogate is escaped."""
     pairs: list[str] = []
     for name, value in facts.items():
-        text = "" if value is None else _json(value) if name in JSON_FIELDS else str(value)
-        pairs += (name, storable(text))
+        pairs += (name, _text(name, value))
     return pairs
+
+
+def _text(name: str, value: Any) -> str:
+    return storable("" if value is None else _json(value) if name in JSON_FIELDS else str(value))
 
 
 def decode(text: str) -> Any:

@@ -68,6 +68,21 @@ class Keys:
         return f"{PREFIX}pieces:{job_id}"
 
     @staticmethod
+    def line(queue: str) -> str:
+        """sorted set: job id -> rank; the jobs that wait for a worker of one queue, whoever is next first."""
+        return f"{PREFIX}line:{queue.rpartition('.')[2]}"
+
+    @staticmethod
+    def turns(queue: str) -> str:
+        """sorted set: '<state> <priority> <batch>' -> rank of its last job in line; 'now' -> of the last one taken."""
+        return f"{PREFIX}turns:{queue.rpartition('.')[2]}"
+
+    @staticmethod
+    def taken(thread: str) -> str:
+        """string, expires: '<token> <job id>' that a worker's thread took last, so that asking twice takes one job."""
+        return f"{PREFIX}taken:{thread}"
+
+    @staticmethod
     def state(state: JobState) -> str:
         """sorted set: job id -> ms of its creation; the jobs in one state."""
         return f"{PREFIX}state:{state}"

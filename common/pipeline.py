@@ -27,6 +27,7 @@ STAGES: dict[JobState, Step] = {
     JobState.DEPLOYED: Step("generate", QUEUE_HINTS),
     JobState.GENERATED: Step("evaluate", QUEUE_HINTS),
 }
+QUEUES = (QUEUE_PLATFORM, QUEUE_HINTS)
 #: Ends a job that somebody wishes cancelled, or that is past its deadline; starts from any unfinished state.
 CANCEL = Step("cancel", QUEUE_PLATFORM)
 
@@ -34,6 +35,12 @@ CANCEL = Step("cancel", QUEUE_PLATFORM)
 def starts_from(stage: str) -> JobState | None:
     """The state that a stage starts from; None for `cancel`, which starts from any."""
     return next((state for state, step in STAGES.items() if step.name == stage), None)
+
+
+def queue_of(state: JobState) -> str:
+    """The queue whose workers take a job on from `state`; empty where no worker does."""
+    step = STAGES.get(state)
+    return step.queue if step else ""
 
 
 def rest(state: JobState) -> list[Step]:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from common.connection import Client
 
-NAMES = "create claim renew move defer note register wish take_due postpone admit await_slot hand_on".split()
+NAMES = "create claim take enter renew move defer note register wish take_due postpone admit await_slot hand_on".split()
 
 
 @cache
 def source(name: str) -> str:
-    """The text of common/lua/<name>.lua."""
+    """The text of common/lua/<name>.lua, behind the parts that its header says it uses."""
+    text = _file(name)
+    used = re.search(r"^-- uses (.+)$", text, re.MULTILINE)
+    return "".join(_file(f"parts/{part}") for part in used[1].split(", ")) + text if used else text
+
+
+def _file(name: str) -> str:
     return Path(__file__).with_name("lua").joinpath(f"{name}.lua").read_text("utf-8")
 
 

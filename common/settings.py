@@ -75,7 +75,7 @@ class Settings(BaseModel):
     platform_concurrency: Annotated[int, Field(ge=1, le=512)] = 16  #: threads of the platform worker
     max_running: Annotated[int, Field(ge=1, le=100_000)] | None = None  #: runs at the platform at once
     hints_concurrency: Annotated[int, Field(ge=1, le=64)] = 2  #: processes of the hints worker
-    max_backlog: Annotated[int, Field(ge=1)] = 1000  #: messages in a queue above which the tick holds nudges back
+    max_backlog: Annotated[int, Field(ge=1)] = 100  #: messages in a queue above which nobody needs one more nudge
     prices: str = ""  #: TOML file of prices for local estimates; else the one that hintrelay brings
     events_kept: Annotated[int, Field(ge=1000)] = 1_000_000  #: entries of the event stream, about
 

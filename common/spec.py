@@ -117,6 +117,7 @@ class GenerateSpec(_Part):
 #: keys that came after the first release: in a digest only where they were given, so that a stored key stays its job's
 ADDED = (
     ("fresh",),
+    ("priority",),
     ("limits", "max_cost_usd"),
     ("limits", "max_running"),
     ("evaluate", "judge"),
@@ -175,6 +176,7 @@ class JobSpec(_Part):
 
     version: Literal[1]
     name: Annotated[str, Field(max_length=200), AfterValidator(_printable)] = ""
+    priority: Literal["high", "normal", "low"] = "normal"  #: who stands in line before whom, for workers
     dataset: DatasetSpec
     finetune: FinetuneSpec
     deploy: DeploySpec = DeploySpec()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from common.claims import Claimed, Claims, Refusal, Take
 from common.connection import Client, reaching
 from common.drafts import Drafts, NewJob
 from common.errors import Conflict
 from common.job import Job, Lease, encode
 from common.keys import Keys
+from common.pipeline import queue_of
 from common.printable import storable
 from common.records import Clock
-from common.slots import Slots
-from common.states import JobState, event_of
+from common.states import FINISHED, JobState, event_of
 
 BATCH = 200  #: script calls in one round trip
 SILENT_MS = 60_000  #: a worker process that gave no sign of life for so long is gone
@@ -33,15 +33,15 @@ class Stored:
     created: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a claim was refused: gone, finished, held, elsewhere (another state), early (backoff)."""
+class Moved(NamedTuple):
+    """What a move tells: Redis's clock in ms, what somebody wishes of the job, and how many stand in line."""
 
-    why: str
-    detail: str = ""
+    now: int
+    wish: str
+    waiting: int
 
 
-class Store(Slots):
+class Store(Claims):
     """Jobs in Redis. `url` only names it in errors; `actor` stands in the events."""
 
     def __init__(
@@ -54,9 +54,8 @@ class Store(Slots):
         nudge_ms: int = FIRST_LOOK_MS,
         clock: Clock | None = None,
     ) -> None:
-        super().__init__(client, url=url, clock=clock)
+        super().__init__(client, url=url, actor=actor, clock=clock)
         self.nudge_ms = nudge_ms  #: a message that was sent and led to nothing for so long counts as lost
-        self.actor = actor
         self._kept = str(events_kept)
 
     def create(self, jobs: Sequence[NewJob], *, first_look_ms: int | None = None) -> list[Stored]:
@@ -91,30 +90,6 @@ class Store(Slots):
         )
         return [(word, job_id) for of_group in answers for word, job_id in of_group]
 
-    def claim(self, job_id: str, stage: str, origin: JobState | None, lease_ms: int) -> tuple[Lease, Job] | Refusal:
-        """A lease on a job in state `origin` (None: any unfinished one), or why there is none."""
-        token = secrets.token_hex(8)
-        args = [self._now(), job_id, token, self.actor, lease_ms, stage, origin or ""]
-        with reaching(self.url):
-            word, *more = self._scripts.claim(keys=[Keys.job(job_id), Keys.due], args=args)
-        if word != "claimed":
-            return Refusal(word, more[0] if more else "")
-        flat = more[0]
-        return Lease(job_id, token), self._whole([dict(zip(flat[::2], flat[1::2], strict=True))])[0]
-
-    def renew(self, leases: Sequence[Lease], lease_ms: int) -> list[int]:
-        """For each lease: 0 lost, 1 renewed, 2 renewed and the job is to end."""
-        return self._run(
-            lambda pipe: [
-                self._scripts.renew(
-                    client=pipe,
-                    keys=[Keys.job(lease.job_id), Keys.due],
-                    args=[self._now(), lease.job_id, lease.token, lease_ms],
-                )
-                for lease in leases
-            ]
-        )
-
     def move(
         self,
         job_id: str,
@@ -134,13 +109,53 @@ class Store(Slots):
         Without `lease` it is done in one breath, refused while any lease lives. `keep_ms` keeps the lease for so
         long, else the job is looked at again in `look_ms`. `pipe` collects the call instead of making it.
         """
-        from common.states import FINISHED
+        call = self._move_call(job_id, origin, target, facts, lease, keep_ms, look_ms, extend, data)
+        return self._call(self._scripts.move, *call, pipe)
 
+    def carry(
+        self,
+        lease: Lease,
+        job: Job,
+        target: JobState,
+        facts: Mapping[str, Any],
+        *,
+        keep_ms: int | None = None,
+        data: Mapping[str, Any] | None = None,
+        take: Take | None = None,
+    ) -> tuple[Moved | None, Claimed | None]:
+        """Move a job that is held, and with `take` claim the next one, in one round trip.
+
+        What became of the move (None: the lease was lost), and the next job, where there is one.
+        """
+        call = self._move_call(job.id, job.state, target, facts, lease, keep_ms, self.nudge_ms, False, data)
+        calls = [(self._scripts.move, *call)]
+        if take is not None:
+            calls.append((self._scripts.take, *self._take_call(take)))
+        answer, *more = self._at_once(calls)
+        claimed = self._claimed(more[0]) if more else None
+        return (
+            Moved(int(float(answer[0])), answer[1], int(answer[2])) if answer else None,
+            None if isinstance(claimed, Refusal) else claimed,
+        )
+
+    def _move_call(
+        self,
+        job_id: str,
+        origin: JobState,
+        target: JobState,
+        facts: Mapping[str, Any] | None,
+        lease: Lease | None,
+        keep_ms: int | None,
+        look_ms: int,
+        extend: bool,
+        data: Mapping[str, Any] | None,
+    ) -> tuple[list[str], list[Any]]:
+        left, entered = queue_of(origin), queue_of(target)
         args = [self._now(), job_id, lease.token if lease else "", origin, target]
         args += ["" if target in FINISHED else look_ms, "" if keep_ms is None else keep_ms, self._kept]
-        args += [event_of(origin, target), self.actor, _json(data), "extend" if extend else ""]
+        args += [event_of(origin, target), self.actor, _json(data), "extend" if extend else "", entered and "enter"]
         keys = [Keys.job(job_id), Keys.due, Keys.state(origin), Keys.state(target), Keys.events, Keys.runs]
-        return self._call(self._scripts.move, keys, args + encode(facts or {}), pipe)
+        return [*keys, Keys.line(left), Keys.line(entered), Keys.turns(entered)], args + encode(facts or {})
 
     def defer(
         self,
@@ -212,24 +227,6 @@ class Store(Slots):
         entry |= {"at": str(self.now_ms()), "data": _json(data)}
         with reaching(self.url):
             self.client.xadd(Keys.events, entry, maxlen=int(self._kept), approximate=True)
-
-    def take_due(self, limit: int, push_back_ms: int) -> tuple[int, list[str]]:
-        """(Redis's clock in ms, ids of the jobs that are due), each pushed back by `push_back_ms`."""
-        with reaching(self.url):
-            now, *ids = self._scripts.take_due(keys=[Keys.due], args=[self._now(), limit, push_back_ms])
-        return int(float(now)), ids
-
-    def postpone(self, looks: Sequence[tuple[Job, int]]) -> None:
-        """(job, ms since 1970): no need to look sooner, unless something happened to the job since it was read."""
-        if looks:
-            self._run(
-                lambda pipe: [
-                    self._scripts.postpone(
-                        client=pipe, keys=[Keys.job(job.id), Keys.due], args=[job.id, job.rev, int(at)]
-                    )
-                    for job, at in looks
-                ]
-            )
 
     def take_tick(self, period_s: float) -> bool:
         """Whether this tick is the one that works in its slot."""

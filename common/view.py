@@ -15,6 +15,7 @@ def job_json(job: Job, *, created: bool = True) -> dict[str, Any]:
         "job": job.id,
         "name": job.name,
         "batch": job.batch or None,
+        "priority": job.priority,
         "state": str(job.state),
         "created": created,
         "attempt": job.attempt,

@@ -11,30 +11,14 @@ from common.commands import Commands
 from common.connection import connect
 from common.errors import ConfigurationError
 from common.eventlog import EventLog
+from common.sender import Sender
 from common.settings import Settings
 from common.store import Store
 from producer.client import Producer
 
 if TYPE_CHECKING:
     from common.artifacts import ArtifactStore
-    from common.broker import Sender
     from producer.exact import Quotes
-
-
-class LazySender:
-    """Makes the Celery app when the first nudge is sent: `ls` needs none."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._sender: Sender | None = None
-
-    def send_many(self, nudges: object) -> None:
-        if not nudges:
-            return
-        from common.broker import Sender, make_celery
-
-        self._sender = self._sender or Sender(make_celery(self._settings), self._settings)
-        self._sender.send_many(nudges)  # type: ignore[arg-type]  # as in Commands.Nudger
 
 
 def build(settings: Settings) -> Producer:
@@ -47,7 +31,7 @@ def build(settings: Settings) -> Producer:
         events_kept=settings.events_kept,
         nudge_ms=int(settings.nudge_seconds * 1000),
     )
-    commands = Commands(store, LazySender(settings))
+    commands = Commands(store, Sender(settings))
     return Producer(store, commands, EventLog(client, settings.redis_url), settings)
 
 

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from common.claims import Refusal
 from common.drafts import NewJob
 from common.errors import Unreachable
 from common.job import Job, Lease
 from common.pipeline import Step
 from common.spec import JobSpec
 from common.states import ROAD, JobState
-from common.store import Refusal, Store
+from common.store import Store
 
 START_MS = 1_800_000_000_000
 DEADLINE_MS = 3_600_000

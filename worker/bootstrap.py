@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.artifacts import ArtifactStore
-from common.broker import Sender, make_celery
 from common.commands import Commands
 from common.connection import connect
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM
+from common.sender import Sender
 from common.settings import Settings
 from common.store import Store
 from worker.adapters.datasets import DatasetFiles
@@ -92,12 +92,14 @@ def build(settings: Settings, queues: Sequence[str], stop: StopFlag, ports: Port
     store = make_store(settings, "+".join(queues))
     ports = ports or make_ports(settings, hints="hints" in queues)
     keeper = LeaseKeeper(store, stop, lease_s=settings.lease_seconds, limit_s=settings.stage_limit_seconds)
+    sender = Sender(settings)
     runner = Runner(
         store,
         keeper,
         ports,
         BY_NAME,
         stop,
+        sender,
         queues=frozenset(QUEUES[name] for name in queues),
         lease_s=settings.lease_seconds,
     )
@@ -106,7 +108,7 @@ def build(settings: Settings, queues: Sequence[str], stop: StopFlag, ports: Port
         tick = Tick(
             store,
             ports.platform,
-            Sender(make_celery(settings), settings),
+            sender,
             period_s=settings.tick_seconds,
             look_s=settings.look_seconds,
             max_backlog=settings.max_backlog,
@@ -117,4 +119,4 @@ def build(settings: Settings, queues: Sequence[str], stop: StopFlag, ports: Port
 
 def make_commands(settings: Settings) -> Commands:
     """What the inbox reader does with messages."""
-    return Commands(make_store(settings, "inbox"), Sender(make_celery(settings), settings))
+    return Commands(make_store(settings, "inbox"), Sender(settings))

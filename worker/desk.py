@@ -34,8 +34,10 @@ class JobDesk:
         self._stop = stop
         self._platform = platform
         self._written = 0.0
+        self.noted: dict[str, Any] = {}  #: facts that this stage wrote
 
     def note(self, **facts: Any) -> None:
+        self.noted |= facts
         self._must(self._store.note(self._job.id, facts, lease=self._held.lease))
 
     def event(self, event: str, **data: Any) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 import structlog
 
 from common.backoff import full_jitter
+from common.claims import Claimed, Refusal, Take
 from common.errors import ArtifactLost, HintrelayError, Permanent, StaleMove, Transient, Unreachable
 from common.job import Job, Lease
 from common.outcomes import Advance, AwaitSlot, Outcome, Reject, Snooze
-from common.pipeline import CANCEL, STAGES, starts_from
+from common.pipeline import CANCEL, STAGES, Step, rest, starts_from
 from common.states import JobState, reached
-from common.store import Refusal, Store
+from common.store import Moved, Store
 from worker.desk import Ending, JobDesk, Stopping
 from worker.leases import Held, LeaseKeeper
 from worker.ports import Ports
@@ -26,6 +29,15 @@ log = structlog.get_logger(__name__)
 MOST_CRASHES = 20  #: a job that took so many workers with it, without getting on, is given up
 
 
+SPELL_S = 2.0  #: one message keeps a thread, taking job after job, for about so long: then other messages have a turn
+
+
+class Waker(Protocol):
+    """Wakes a worker of another queue, or of this one; see common.sender.Sender."""
+
+    def wake(self, job_id: str, steps: Sequence[Step], standing: int) -> None: ...
+
+
 class Then(Enum):
     """What becomes of the rest of the chain that carried the message."""
 
@@ -35,10 +47,44 @@ class Then(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """The state that the job was left in, where this run moved it, and what becomes of the chain."""
+    """What becomes of the chain that carried a job, the state that this worker moved it to, and how many stand in the
+    line that it entered then."""
 
     then: Then
     state: JobState | None = None
+    standing: int = 0
+
+
+class Spell:
+    """One message's time: the lines that are served, and whether one more job may be taken."""
+
+    def __init__(self, store: Store, stop: StopFlag, queues: Sequence[str], lease_ms: int) -> None:
+        self._store = store
+        self._stop = stop
+        self._queues = queues
+        self._lease_ms = lease_ms
+        self._until = time.monotonic() + SPELL_S
+        self._taken: Claimed | None = None
+        self.drained = False  #: nobody was in line any more
+
+    def wanted(self, job_id: str = "", stage: str = "", origin: JobState | None = None) -> Take:
+        return Take(self._queues, self._lease_ms, job_id, stage, origin)
+
+    def goes_on(self) -> bool:
+        return not self._stop and time.monotonic() < self._until
+
+    def took(self, claimed: Claimed | None) -> None:
+        """What a move brought with it."""
+        self._taken = claimed
+        self.drained = claimed is None
+
+    def next(self) -> Claimed | None:
+        """The next job of the lines, None when nobody is in line, or the spell is over."""
+        if self._taken is None and not self.drained and self.goes_on():
+            found = self._store.take(self.wanted())
+            self.took(None if isinstance(found, Refusal) else found)
+        claimed, self._taken = self._taken, None
+        return claimed
 
 
 class Runner:
@@ -51,6 +97,7 @@ class Runner:
         ports: Ports,
         stages: Mapping[str, Stage],
         stop: StopFlag,
+        waker: Waker,
         *,
         queues: frozenset[str],
         lease_s: float,
@@ -60,52 +107,107 @@ class Runner:
         self._ports = ports
         self._stages = stages
         self._stop = stop
+        self._waker = waker
         self._queues = queues
         self._lease_ms = int(lease_s * 1000)
 
     def run(self, job_id: str, stage: str) -> Ran:
-        """One message's work. Never raises: what cannot be settled, the lease and `due` bring back."""
-        with structlog.contextvars.bound_contextvars(job=job_id, stage=stage):
+        """One message's work: the jobs that are next in line, else the message's own. Never raises: what cannot be
+        settled, the lease and `due` bring back."""
+        spell = Spell(self._store, self._stop, self._queues_from(stage), self._lease_ms)
+        ran = Ran(Then.END)
+        try:
+            claimed = self._first(spell, job_id, stage)
+            if isinstance(claimed, Refusal):
+                return self._refused(claimed, stage, job_id)
+            following: Claimed | None = claimed
+            while following is not None:
+                job = following[1]
+                left = self._serve(following, spell)
+                following = spell.next()
+                if left.then is Then.RUN_ON and (job.id != job_id or following is not None):
+                    self._wake(job.id, left)  # somebody else's rest has no message here; one's own would have to wait
+                elif job.id == job_id:
+                    ran = left
+            if not spell.drained:
+                self._wake_one()
+        except HintrelayError as exc:
+            log.warning("stage_not_settled", reason=exc.message, code=exc.code)
+        return ran
+
+    def _queues_from(self, stage: str) -> list[str]:
+        """The lines that this worker serves, the message's first."""
+        origin = starts_from(stage)
+        first = STAGES[origin].queue if origin else ""
+        return sorted(self._queues, key=lambda queue: (queue != first, queue))
+
+    def _first(self, spell: Spell, job_id: str, stage: str) -> Claimed | Refusal:
+        origin = starts_from(stage)
+        if origin is None:  # cancel: this very job
+            return self._store.claim(job_id, stage, None, self._lease_ms)
+        return self._store.take(spell.wanted(job_id, stage, origin))
+
+    def _refused(self, refusal: Refusal, stage: str, job_id: str) -> Ran:
+        log.debug("claim_refused", job=job_id, stage=stage, why=refusal.why, detail=refusal.detail)
+        origin = starts_from(stage)
+        done = refusal.why == "elsewhere" and origin is not None and reached(JobState(refusal.detail), origin)
+        return Ran(Then.RUN_ON if done else Then.END)
+
+    def _serve(self, claimed: Claimed, spell: Spell) -> Ran:
+        """One job, as far as it goes here. Never raises."""
+        lease, job = claimed
+        with structlog.contextvars.bound_contextvars(job=job.id, stage=job.stage, attempt=job.attempt):
             try:
-                claimed = self._store.claim(job_id, stage, starts_from(stage), self._lease_ms)
-                if isinstance(claimed, Refusal):
-                    return self._refused(claimed, stage)
-                lease, job = claimed
                 with self._keeper.hold(lease) as held:
-                    return self._carry(lease, job, stage, held)
+                    return self._carry(lease, job, held, spell)
             except StaleMove:
                 log.info("lease_lost")
             except HintrelayError as exc:
                 log.warning("stage_not_settled", reason=exc.message, code=exc.code)
             return Ran(Then.END)
 
-    def _refused(self, refusal: Refusal, stage: str) -> Ran:
-        log.debug("claim_refused", why=refusal.why, detail=refusal.detail)
-        origin = starts_from(stage)
-        done = refusal.why == "elsewhere" and origin is not None and reached(JobState(refusal.detail), origin)
-        return Ran(Then.RUN_ON if done else Then.END)
-
-    def _carry(self, lease: Lease, job: Job, stage: str, held: Held) -> Ran:
+    def _carry(self, lease: Lease, job: Job, held: Held, spell: Spell) -> Ran:
         """Stage after stage under one lease, as long as this process serves the next one's queue."""
+        stage = job.stage
         while True:
-            ending = bool(job.wish) or (job.now or 0) >= job.deadline or held.ending
+            ending = bool(job.wish) or job.now >= job.deadline or held.ending
             name = CANCEL.name if ending else stage
-            with structlog.contextvars.bound_contextvars(stage=name, attempt=job.attempt):
-                outcome = self._attempt(name, job, held)
-                state = self._settle(outcome, lease, job, name)
-            if state is None:
+            structlog.contextvars.bind_contextvars(stage=name, attempt=job.attempt)
+            desk = JobDesk(self._store, held, job, self._stop, self._ports.platform.name)
+            outcome = self._attempt(name, job, desk)
+            if not isinstance(outcome, Advance):
+                self._settle(outcome, lease, job, name)
                 return Ran(Then.END)
-            step = STAGES.get(state)
-            if step is None or step.queue not in self._queues:
-                return Ran(Then.RUN_ON if step else Then.END, state)
+            step = STAGES.get(outcome.to)
+            goes_on = step is not None and step.queue in self._queues and not self._stop
+            moved = self._advance(outcome, lease, job, step if goes_on else None, spell)
+            if step is None or not goes_on:
+                return Ran(Then.RUN_ON if step else Then.END, outcome.to, moved.waiting)
             held.restart_limit()
-            job, stage = self._store.get(job.id), step.name
+            gone = dict.fromkeys(("done", "total", "error"))
+            job, stage = (
+                job.moved(outcome.to, {**desk.noted, **gone, **outcome.facts}, moved.now, moved.wish),
+                step.name,
+            )
 
-    def _attempt(self, name: str, job: Job, held: Held) -> Outcome | HintrelayError:
+    def _wake(self, job_id: str, left: Ran) -> None:
+        """Somebody who serves the next stage. A nudge that is lost costs one tick."""
+        assert left.state is not None, "who runs on has moved"
+        try:
+            self._waker.wake(job_id, rest(left.state), left.standing)
+        except HintrelayError as exc:
+            log.warning("nudges_not_sent", count=1, reason=exc.message)
+
+    def _wake_one(self) -> None:
+        """The spell is over: where somebody stands in line still, another message goes on with it."""
+        lines = self._store.waiting(1)
+        for job in self._store.many([ids[0] for queue, ids in lines.items() if ids and queue in self._queues]):
+            if job.state in STAGES:
+                self._wake(job.id, Ran(Then.RUN_ON, job.state))
+
+    def _attempt(self, name: str, job: Job, desk: JobDesk) -> Outcome | HintrelayError:
         if job.crashes > MOST_CRASHES:
             return Permanent(f"{job.crashes} workers died at this stage without getting on", code="crashed")
-        desk = JobDesk(self._store, held, job, self._stop, self._ports.platform.name)
-        log.debug("stage_started")
         try:
             return self._stages[name](job, self._ports, desk)
         except (StaleMove, Unreachable):
@@ -116,15 +218,13 @@ class Runner:
             log.exception("stage_crashed")
             return Transient(f"{type(exc).__name__}: {exc}", code="bug")
 
-    def _settle(self, outcome: Outcome | HintrelayError, lease: Lease, job: Job, name: str) -> JobState | None:
-        """Make the outcome durable; the new state where the job moved."""
+    def _settle(self, outcome: Outcome | HintrelayError, lease: Lease, job: Job, name: str) -> None:
+        """Make durable what is no advance."""
         match outcome:
-            case Advance():
-                return self._advance(outcome, lease, job)
             case Snooze() | AwaitSlot():
                 self._wait(outcome, lease)
             case Reject():
-                return self._reject(outcome, lease, job, name)
+                self._reject(outcome, lease, job, name)
             case Ending():
                 self._must(self._store.defer(lease, "snooze", 0, "it is to end"))
             case Stopping():
@@ -133,10 +233,9 @@ class Runner:
             case Permanent():
                 # a lost file is made again from the data set; what was paid is found, not paid again
                 resume = JobState.ACCEPTED if isinstance(outcome, ArtifactLost) else None
-                return self._reject(Reject(outcome.message, outcome.code, resume=resume), lease, job, name)
+                self._reject(Reject(outcome.message, outcome.code, resume=resume), lease, job, name)
             case HintrelayError():
-                return self._failed_attempt(outcome, lease, job, name)
-        return None
+                self._failed_attempt(outcome, lease, job, name)
 
     def _wait(self, outcome: Snooze | AwaitSlot, lease: Lease) -> None:
         if isinstance(outcome, AwaitSlot):
@@ -147,36 +246,38 @@ class Runner:
         delay_ms = int(outcome.seconds * 1000)
         self._must(self._store.defer(lease, "snooze", delay_ms, outcome.reason, outcome.facts))
 
-    def _advance(self, outcome: Advance, lease: Lease, job: Job) -> JobState:
-        step = STAGES.get(outcome.to)
-        goes_on = step is not None and step.queue in self._queues and not self._stop
-        moved = self._store.move(
-            job.id,
-            job.state,
+    def _advance(self, outcome: Advance, lease: Lease, job: Job, following: Step | None, spell: Spell) -> Moved:
+        """Move the job. Its lease is kept for the `following` stage; without one, the next job is taken with it."""
+        takes = following is None and spell.goes_on()
+        moved, claimed = self._store.carry(
+            lease,
+            job,
             outcome.to,
-            {**outcome.facts, "stage": step.name} if step is not None and goes_on else outcome.facts,
-            lease=lease,
-            keep_ms=self._lease_ms if goes_on else None,
-            look_ms=0 if self._stop else self._store.nudge_ms,
+            {**outcome.facts, "stage": following.name} if following else outcome.facts,
+            keep_ms=self._lease_ms if following else None,
             data={name: outcome.facts[name] for name in _TOLD if outcome.facts.get(name) is not None},
+            take=spell.wanted() if takes else None,
         )
-        self._must(moved)
+        if takes:
+            spell.took(claimed)
+        if moved is None:
+            raise StaleMove
         if outcome.to in {JobState.GENERATED, JobState.SUCCEEDED}:
             self._store.drop_pieces(job.id)
         log.info("stage_done", to=str(outcome.to))
-        return outcome.to
+        return moved
 
-    def _reject(self, outcome: Reject, lease: Lease, job: Job, name: str) -> JobState:
+    def _reject(self, outcome: Reject, lease: Lease, job: Job, name: str) -> None:
         error = {"stage": name, "code": outcome.code, "message": outcome.reason, "attempts": job.attempt}
         resume = outcome.resume or job.state
         facts = {**outcome.facts, "error": error, "resume": str(resume)}
         self._must(self._store.move(job.id, job.state, outcome.to, facts, lease=lease, data=error))
         log.warning("job_ended", to=str(outcome.to), code=outcome.code, reason=outcome.reason)
-        return outcome.to
 
-    def _failed_attempt(self, exc: HintrelayError, lease: Lease, job: Job, name: str) -> JobState | None:
+    def _failed_attempt(self, exc: HintrelayError, lease: Lease, job: Job, name: str) -> None:
         if job.attempt >= job.max_attempts:
-            return self._reject(Reject(exc.message, exc.code), lease, job, name)
+            self._reject(Reject(exc.message, exc.code), lease, job, name)
+            return
         wait_s = full_jitter(job.attempt, after_s=exc.after_s if isinstance(exc, Transient) else None)
         sentence = f"attempt {job.attempt} of {job.max_attempts} failed: {exc.message}"
         error = {"stage": name, "code": exc.code, "message": exc.message, "attempts": job.attempt}
@@ -185,7 +286,6 @@ class Runner:
         )
         self._must(deferred)
         log.warning("attempt_failed", code=exc.code, reason=exc.message, again_in_s=round(wait_s, 1))
-        return None
 
     def _must(self, done: bool) -> None:
         if not done:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import structlog
 
 from common.errors import HintrelayError, Unreachable
 from common.job import Job
-from common.keys import QUEUE_HINTS, QUEUE_PLATFORM
-from common.pipeline import CANCEL, STAGES, Step, rest
+from common.pipeline import CANCEL, QUEUES, STAGES, Step, rest
 from common.states import JobState
 from common.store import Store
 from worker.ports import Platform
@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 TAKEN = 500  #: due jobs in one script call
 MOST_BATCHES = 20  #: due jobs of one tick: 10,000; the next tick takes the rest
 FAR_LOOK_MS = 3_600_000  #: jobs that wait for a person: whoever registers a name makes them due
+STANDING = ("id", "v", "state")
 
 
 class Nudges(Protocol):
@@ -65,10 +66,11 @@ class Tick:
             answered = self._runs.poll()
             self._hand_on()
             for _ in range(MOST_BATCHES):
-                now, ids = self._store.take_due(TAKEN, self._store.nudge_ms)
+                now, due, ids = self._store.take_due(TAKEN, self._store.nudge_ms)
                 self._look(self._store.many(ids), now, answered)
-                if len(ids) < TAKEN:
+                if due < TAKEN:
                     break
+            self._feed()
             return True
         finally:
             self._busy.release()
@@ -81,6 +83,7 @@ class Tick:
 
     def _look(self, jobs: Sequence[Job], now: int, answered: bool) -> None:
         later: list[tuple[Job, int]] = []
+        ready: list[Job] = []
         nudges: list[tuple[str, Sequence[Step]]] = []
         for job in jobs:
             if job.finished:
@@ -92,13 +95,14 @@ class Tick:
             elif job.not_before > now:
                 later.append((job, job.not_before))
             elif job.state in STAGES:
-                nudges.append((job.id, rest(job.state)))
+                ready.append(job)
             elif job.state is JobState.TRAINING:
                 later += self._training(job, now, answered)
             else:
-                nudges += self._deployed(job)
+                self._deployed(job)
                 later += [] if job.deployment else [(job, now + FAR_LOOK_MS)]
         self._store.postpone(later)
+        self._store.enter(ready, self._store.nudge_ms)
         self._send(nudges)
 
     def _training(self, job: Job, now: int, answered: bool) -> list[tuple[Job, int]]:
@@ -110,33 +114,41 @@ class Tick:
         spread = random.uniform(0.9, 1.1)  # noqa: S311  # spreads looks over ticks
         return [(job, now + int(self._look_ms * spread))]
 
-    def _deployed(self, job: Job) -> list[tuple[str, Sequence[Step]]]:
-        """A trained job whose name is registered: generation is triggered."""
+    def _deployed(self, job: Job) -> None:
+        """A trained job whose name is registered: it stands in line for generation."""
         if not job.deployment:
-            return []
+            return
         data = {"name": job.deployment}
         if not self._store.move(job.id, JobState.TRAINED, JobState.DEPLOYED, look_ms=self._store.nudge_ms, data=data):
-            return []
+            return
         log.info("generation_triggered", job=job.id, deployment=job.deployment)
-        return [(job.id, rest(JobState.DEPLOYED))]
+
+    def _feed(self) -> None:
+        """Wake workers of each queue in which more jobs stand in line than messages wait: a lost one costs a tick."""
+        lines = self._store.waiting(self._max_backlog)
+        if any(lines.values()):
+            with self._broker_may_be_away():
+                backlog = self._nudges.backlog(QUEUES)
+                heads = [i for queue, line in lines.items() for i in line[: max(0, len(line) - backlog[queue])]]
+                jobs = [job for job in self._store.many(heads, STANDING) if job.state in STAGES]
+                self._nudges.send_many([(job.id, rest(job.state)) for job in jobs])
+                if jobs:
+                    log.info("nudges_sent", count=len(jobs))
 
     def _send(self, nudges: Sequence[tuple[str, Sequence[Step]]]) -> None:
-        """As many as their queues have room for: what is held back stays in `due`."""
-        if not nudges:
-            return
+        """As many as their queue has room for: what is held back stays in `due`."""
+        if nudges:
+            with self._broker_may_be_away():
+                room = max(0, self._max_backlog - self._nudges.backlog([CANCEL.queue])[CANCEL.queue])
+                self._nudges.send_many(nudges[:room])
+                log.info("nudges_sent", count=len(nudges[:room]), held_back=len(nudges[room:]))
+
+    @contextlib.contextmanager
+    def _broker_may_be_away(self) -> Iterator[None]:
         try:
-            waiting = self._nudges.backlog([QUEUE_PLATFORM, QUEUE_HINTS])
-            sent = []
-            for job_id, steps in nudges:
-                queue = steps[0].queue
-                if waiting[queue] < self._max_backlog:
-                    waiting[queue] += 1
-                    sent.append((job_id, steps))
-            self._nudges.send_many(sent)
+            yield
         except Unreachable as exc:
-            log.warning("nudges_not_sent", count=len(nudges), reason=exc.message)
-        else:
-            log.info("nudges_sent", count=len(sent), held_back=len(nudges) - len(sent))
+            log.warning("nudges_not_sent", reason=exc.message)
 
 
 def tick_quietly(tick: Tick) -> None:

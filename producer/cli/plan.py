@@ -63,6 +63,7 @@ def _json(row: Planned) -> dict[str, Any]:
     found = row.data.counts if row.data else {}
     return {
         "name": spec.name,
+        "priority": spec.priority,
         "model": spec.finetune.model,
         "n_epochs": spec.finetune.n_epochs,
         "learning_rate": spec.finetune.learning_rate,

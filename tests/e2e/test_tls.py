@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from kombu.exceptions import OperationalError
 
-from common.broker import Sender, make_celery
+from common.broker import make_celery
 from common.connection import Client, connect, reaching
 from common.errors import Unreachable
 from common.keys import QUEUE_HINTS, QUEUE_INBOX, QUEUE_PLATFORM, Keys
 from common.pipeline import rest
+from common.sender import Sender
 from common.settings import Settings, load
 from common.states import JobState
 from tests.e2e.stack import ROOT, clean_environ, eventually
@@ -59,7 +60,7 @@ def good_url(server: Server, authority: Authority) -> str:
 
 def test_store_and_broker_are_reached_when_the_ca_is_named(good_url: str, valkey: Client, tmp_path: Path) -> None:
     given = settings(good_url, tmp_path)
-    sender = Sender(make_celery(given), given)
+    sender = Sender(given)
     sender.send("abcdef12", rest(JobState.ACCEPTED))
     assert sender.backlog([QUEUE_HINTS]) == {QUEUE_HINTS: 1}
     assert valkey.llen(QUEUE_HINTS) == 1
@@ -84,7 +85,7 @@ def test_neither_store_nor_broker_trusts_a_certificate_that_is_not_good(
         connect(given.redis_url).ping()
     assert "ssl_ca_certs" in (caught.value.hint or "")
     with pytest.raises(Unreachable, match="certificate verify failed"):
-        Sender(make_celery(given), given).send("abcdef12", rest(JobState.ACCEPTED))
+        Sender(given).send("abcdef12", rest(JobState.ACCEPTED))
     with pytest.raises(OperationalError), make_celery(given).connection_for_read() as connection:
         connection.ensure_connection(max_retries=0, timeout=5)
     assert valkey.llen(QUEUE_HINTS) == 0
@@ -122,7 +123,7 @@ def test_a_worker_and_a_reader_take_messages_through_tls(good_url: str, valkey: 
     ]
     try:
         given = settings(good_url, tmp_path)
-        Sender(make_celery(given), given).send("abcdef12", rest(JobState.PREPARED))
+        Sender(given).send("abcdef12", rest(JobState.PREPARED))
         valkey.lpush(QUEUE_INBOX, "not json")
         eventually(lambda: valkey.hlen(Keys.dead) == 1, "the letter is filed", 30)
         eventually(lambda: valkey.llen(QUEUE_PLATFORM) == 0, "the nudge is taken", 30)

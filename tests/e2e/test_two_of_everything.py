@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from common.broker import Sender, make_celery
 from common.pipeline import rest
+from common.sender import Sender
 from common.states import JobState
 from tests.e2e.chaos.harness import Chaos
 from tests.e2e.stack import eventually
@@ -80,7 +80,7 @@ def test_two_beats_make_one_tick_each_period_and_one_is_enough(chaos: Chaos) -> 
 def test_chains_of_one_job_sent_many_times_at_once_start_one_run(chaos: Chaos) -> None:
     (job,) = chaos.submit(1)
     settings = chaos.stack.producer().settings
-    Sender(make_celery(settings), settings).send_many([(job, rest(JobState.ACCEPTED))] * 20)
+    Sender(settings).send_many([(job, rest(JobState.ACCEPTED))] * 20)
     chaos.stack.until(job, {"succeeded"})
     types = [event.type for event in chaos.stack.producer().events(job)]
     assert types.count("training_started") == types.count("hints_generated") == types.count("job_succeeded") == 1

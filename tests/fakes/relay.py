@@ -39,6 +39,9 @@ class FakeNudges:
         if not self.lose:
             self.sent += [(job_id, list(steps)) for job_id, steps in nudges]
 
+    def wake(self, job_id: str, steps: Sequence[Step], standing: int) -> None:
+        self.send_many([(job_id, steps)])
+
     def backlog(self, queues: Sequence[str]) -> dict[str, int]:
         return dict.fromkeys(queues, 10**9 if self.full else 0)
 
@@ -63,6 +66,7 @@ class Relay:
             ports,
             stages or BY_NAME,
             self.stop,
+            self.nudges,
             queues=frozenset({QUEUE_PLATFORM, QUEUE_HINTS}),
             lease_s=LEASE_S,
         )

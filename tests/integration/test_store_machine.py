@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from common.claims import Refusal
 from common.commands import Commands
 from common.connection import Client
 from common.errors import Conflict
 from common.job import Lease
 from common.states import FINISHED, MOVES, ROAD, JobState
-from common.store import Refusal, Store
+from common.store import Store
 from tests.invariants import assert_invariants
 from tests.jobs_made import DEADLINE_MS, LEASE_MS, MovableClock, RecordingNudger, made
 
@@ -221,7 +222,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 5))
     def the_tick_looks(self, limit: int) -> None:
-        now, taken = self.store.take_due(limit, 5000)
+        now, _, taken = self.store.take_due(limit, 5000)
         assert now == self.clock.ms
         read = self.store.many(taken)
         assert not any(job.finished or job.leased(now) for job in read)

@@ -2,12 +2,12 @@
 
 import pytest
 
-from common.commands import FED_BY_TICK_MS, SENT_AT_ONCE, Commands, Wanted
+from common.commands import SENT_AT_ONCE, Commands, Wanted
 from common.errors import Conflict, InvalidSpec, NotFound
 from common.job import Pointer
-from common.keys import Keys
+from common.keys import QUEUE_HINTS, Keys
 from common.states import JobState
-from common.store import FIRST_LOOK_MS, Store
+from common.store import Store
 from tests.invariants import assert_invariants
 from tests.jobs_made import START_MS, MovableClock, RecordingNudger, claimed, in_state, made, spec
 
@@ -82,13 +82,10 @@ def test_a_key_that_is_none_is_refused(commands: Commands, any_store: Store, key
     assert any_store.ids() == []
 
 
-def test_of_very_many_jobs_the_first_are_sent_and_the_tick_feeds_the_rest_at_once(
-    store: Store, nudger: RecordingNudger
-) -> None:
+def test_of_very_many_jobs_the_first_are_sent_and_all_stand_in_line(store: Store, nudger: RecordingNudger) -> None:
     stored = Commands(store, nudger).submit([Wanted(spec())] * (SENT_AT_ONCE + 2))
     assert [job_id for job_id, _ in nudger.sent] == [one.job_id for one in stored[:SENT_AT_ONCE]]
-    scores = [store.client.zscore(Keys.due, one.job_id) - START_MS for one in stored]
-    assert scores == [FIRST_LOOK_MS] * SENT_AT_ONCE + [FED_BY_TICK_MS] * 2
+    assert store.client.zrange(Keys.line(QUEUE_HINTS), 0, -1) == [one.job_id for one in stored]
 
 
 def test_a_name_is_registered_by_the_beginning_of_an_id(commands: Commands, any_store: Store) -> None:

@@ -11,7 +11,7 @@ from common.spec import ADDED, JobSpec
 from tests.jobs_made import document, spec
 
 GOLDEN = Path(__file__).parent / "golden" / "spec-v1.json"
-TOP = "allowed here: dataset, deploy, evaluate, finetune, fresh, generate, limits, name, version"
+TOP = "allowed here: dataset, deploy, evaluate, finetune, fresh, generate, limits, name, priority, version"
 
 
 def fault(data: object) -> str:

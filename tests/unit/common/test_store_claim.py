@@ -2,9 +2,10 @@
 
 import pytest
 
+from common.claims import Refusal
 from common.keys import Keys
 from common.states import JobState
-from common.store import Refusal, Store
+from common.store import Store
 from tests.invariants import assert_invariants
 from tests.jobs_made import DEADLINE_MS, LEASE_MS, MovableClock, claimed, in_state, made, refused
 

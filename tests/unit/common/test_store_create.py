@@ -62,7 +62,7 @@ def test_equal_jobs_without_a_key_are_two_jobs(any_store: Store) -> None:
 
 def test_two_jobs_that_draw_the_same_id_do_not_become_one(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     draws: Iterator[str] = iter(["aaaaaaaa", "aaaaaaaa", "aaaaaaaa", "bbbbbbbb"])
-    monkeypatch.setattr("common.store.secrets.token_hex", lambda size: next(draws))
+    monkeypatch.setattr("common.drafts.secrets.token_hex", lambda size: next(draws))
     first, second = (made(any_store, digest=digest, record={"name": digest}) for digest in ("first", "second"))
     assert (first, second) == ("aaaaaaaa", "bbbbbbbb")
     assert any_store.get(first).name == "first"
@@ -77,7 +77,7 @@ def test_the_record_has_the_spec_whole_and_no_field_that_was_not_given(any_store
 
 def test_an_id_is_found_by_its_beginning_in_either_case(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     draws = iter(["abc00001", "abd00002"])
-    monkeypatch.setattr("common.store.secrets.token_hex", lambda size: next(draws))
+    monkeypatch.setattr("common.drafts.secrets.token_hex", lambda size: next(draws))
     made(any_store)
     made(any_store)
     assert any_store.resolve("abc") == "abc00001"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from common.claims import Refusal
 from common.states import JobState
-from common.store import Refusal, Store
+from common.store import Store
 from producer.cli.context import Tools
 from tests.jobs_made import RecordingNudger, in_state, made
 from tests.unit.producer.conftest import Run, error_of, loaded
