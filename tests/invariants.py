@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from common.events import Event
 from common.keys import Keys
+from common.pipeline import queue_of
 from common.states import FINISHED, MOVES, JobState
 from common.store import Store
 
@@ -15,6 +16,9 @@ def assert_invariants(store: Store) -> None:
     jobs = {job_id: store.get(job_id) for job_id in store.ids()}
     due = set(store.client.zrange(Keys.due, 0, -1))
     assert due == {job.id for job in jobs.values() if not job.finished}
+    for queue, line in store.waiting(10_000).items():
+        for job in (jobs[job_id] for job_id in line):
+            assert queue_of(job.state) == queue, f"{job} does not stand in line for {queue}"
     indexed: dict[str, list[JobState]] = defaultdict(list)
     for state in JobState:
         for job_id in store.ids(state):

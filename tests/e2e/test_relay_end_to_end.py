@@ -161,7 +161,7 @@ def test_the_key_stands_in_no_log_file_artifact_or_redis_value(stack: Stack) -> 
     values: list[object] = []
     for name in client.scan_iter(PREFIX + "*"):
         kind = client.type(name)
-        read = {"hash": client.hgetall, "string": client.get, "stream": client.xrange}.get(kind)
+        read = {"hash": client.hgetall, "string": client.get, "stream": client.xrange, "set": client.smembers}.get(kind)
         values.append(
             read(name) if read else client.zrange(name, 0, -1) if kind == "zset" else client.lrange(name, 0, -1)
         )

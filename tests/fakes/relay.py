@@ -34,6 +34,7 @@ class FakeNudges:
         self.sent: list[tuple[str, list[Step]]] = []
         self.lose = False
         self.full = False
+        self.waiting = 0
 
     def send_many(self, nudges: Sequence[tuple[str, Sequence[Step]]]) -> None:
         if not self.lose:
@@ -43,7 +44,7 @@ class FakeNudges:
         self.send_many([(job_id, steps)])
 
     def backlog(self, queues: Sequence[str]) -> dict[str, int]:
-        return dict.fromkeys(queues, 10**9 if self.full else 0)
+        return dict.fromkeys(queues, 10**9 if self.full else self.waiting)
 
 
 class Relay:
@@ -58,12 +59,12 @@ class Relay:
         self.platform = FakePlatform()
         self.model = FakeHintModel()
         self.stop = StopFlag()
-        ports = make_ports(folder, platform=self.platform, model=self.model, clock=self.clock)
+        self.ports = make_ports(folder, platform=self.platform, model=self.model, clock=self.clock)
         self.keeper = LeaseKeeper(self.store, self.stop, lease_s=LEASE_S, limit_s=3600)
         self.runner = Runner(
             self.store,
             self.keeper,
-            ports,
+            self.ports,
             stages or BY_NAME,
             self.stop,
             self.nudges,

@@ -1,0 +1,113 @@
+"""One message keeps a worker at work: it takes whoever is next in line, and wakes others where it cannot go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from common.commands import Wanted
+from common.keys import QUEUE_HINTS, QUEUE_PLATFORM
+from common.outcomes import Advance, Outcome
+from common.states import JobState
+from tests.fakes.parts import make_spec
+from tests.fakes.relay import LEASE_S, Relay
+from worker import runner as runners
+from worker.runner import Ran, Runner, Then
+from worker.stages import BY_NAME
+
+
+def runner_of(relay: Relay, *queues: str) -> Runner:
+    """A worker that serves only these queues."""
+    return Runner(
+        relay.store,
+        relay.keeper,
+        relay.ports,
+        BY_NAME,
+        relay.stop,
+        relay.nudges,
+        queues=frozenset(queues),
+        lease_s=LEASE_S,
+    )
+
+
+def batch(relay: Relay, count: int) -> list[str]:
+    return [one.job_id for one in relay.commands.submit([Wanted(make_spec())] * count)]
+
+
+def test_one_message_takes_every_job_that_stands_in_line(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    ids = batch(relay, 5)
+    relay.runner.run(ids[3], "prepare")
+    assert {relay.get(job_id).state for job_id in ids} == {JobState.TRAINING}
+    relay.check()
+
+
+def test_who_goes_on_elsewhere_wakes_a_worker_there(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    ids = batch(relay, 3)
+    relay.nudges.sent.clear()
+    ran = runner_of(relay, QUEUE_HINTS).run(ids[2], "prepare")
+    assert ran == Ran(Then.RUN_ON, JobState.PREPARED, 3)  # the message's own chain runs on
+    assert [(job, [step.name for step in steps]) for job, steps in relay.nudges.sent] == [
+        (job, ["upload", "finetune"]) for job in ids[:2]
+    ]
+    runner_of(relay, QUEUE_PLATFORM).run(ids[0], "upload")
+    assert {relay.get(job_id).state for job_id in ids} == {JobState.TRAINING}
+
+
+def test_a_message_whose_job_is_not_next_wakes_for_the_others_too(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    first, _ = batch(relay, 2)
+    relay.nudges.sent.clear()
+    assert runner_of(relay, QUEUE_HINTS).run(first, "prepare").then is Then.END  # its rest was sent, it need not wait
+    assert first in {job for job, _ in relay.nudges.sent}
+
+
+def test_a_worker_that_stops_takes_nobody_and_leaves_a_nudge(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+
+    def stopped(*_: object) -> Outcome:
+        relay.stop.set()
+        return Advance(JobState.PREPARED)
+
+    relay = Relay(tmp_path, stages={**BY_NAME, "prepare": stopped})
+    first, second = batch(relay, 2)
+    relay.nudges.sent.clear()
+    relay.runner.run(first, "prepare")
+    assert (relay.get(first).state, relay.get(second).state) == (JobState.PREPARED, JobState.ACCEPTED)
+    assert {job for job, _ in relay.nudges.sent} >= {second}
+    relay.check()
+
+
+def test_a_spell_that_is_over_gives_the_thread_back_and_leaves_a_nudge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "SPELL_S", -1.0)
+    relay = Relay(tmp_path)
+    first, second = batch(relay, 2)
+    relay.nudges.sent.clear()
+    relay.runner.run(first, "prepare")
+    assert (relay.get(first).state, relay.get(second).state) == (JobState.TRAINING, JobState.ACCEPTED)
+    assert [(job, steps[0].name) for job, steps in relay.nudges.sent] == [(second, "prepare")]
+
+
+def test_a_tick_wakes_workers_for_those_who_stand_in_line_once(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    ids = batch(relay, 3)
+    relay.nudges.sent.clear()
+    relay.tick()
+    assert [job for job, _ in relay.nudges.sent] == ids
+    relay.nudges.sent.clear()
+    relay.nudges.waiting = 2
+    relay.tick()
+    assert len(relay.nudges.sent) == 1
+
+
+def test_a_cancel_message_is_for_its_own_job(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    wished, other = batch(relay, 2)
+    relay.store.wish(wished)
+    relay.stop.set()  # it takes nobody else
+    relay.runner.run(wished, "cancel")
+    assert (relay.get(wished).state, relay.get(other).state) == (JobState.CANCELLED, JobState.ACCEPTED)
