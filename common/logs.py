@@ -71,7 +71,7 @@ def configure(settings: Settings, stream: TextIO | None = None) -> None:
 
 
 def _keep_lines_cheap() -> None:
-    """No line of ours shows its place in the code, its thread or its process: looking for them takes half of its time."""
+    """No line of ours shows its place in the code, its thread or process: to look for them takes half of its time."""
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging._srcfile = None  # as the standard library's page on logging advises
 

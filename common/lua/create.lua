@@ -29,7 +29,7 @@ local function create(record, ids, id, key, digest, length, first, last)
   redis.call('ZADD', KEYS[3], order, id)
   if ARGV[5] ~= '' then redis.call('ZADD', KEYS[6], order, id) end
   if key ~= '' then redis.call('HSET', KEYS[4], key, id .. ' ' .. digest) end
-  enter_line(KEYS[9], KEYS[10], id, now, 'accepted', ARGV[5], ARGV[7])
+  enter_line(KEYS[9], KEYS[10], id, order, 'accepted', ARGV[5], ARGV[7])
   tell(KEYS[5], ARGV[3], id, 'job_accepted', '', 'accepted', ARGV[4], now, '{}')
   return {'created', id}
 end
