@@ -50,6 +50,12 @@ class Transient(HintrelayError):
         self.after_s = after_s  #: the platform asked to wait this long (Retry-After), else None
 
 
+class Busy(Transient):
+    """The account may send no more requests for now: ask again later. That is waiting, and spends no attempt."""
+
+    code = "rate_limited"
+
+
 class Permanent(HintrelayError):
     """It will not work by trying again."""
 

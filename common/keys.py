@@ -32,6 +32,8 @@ class Keys:
     """sorted set, all scores 0: '<limit>:<turn>:<job id>' of each job that waits for a slot, in their order."""
     slot_turns = PREFIX + "slot_turns"
     """hash: 'b<batch>' -> the last turn that it has in the line; 'served' -> the turn that was served last."""
+    paces = PREFIX + "paces"
+    """sorted set: name of each pace at which the platform refused a request -> ms of the last time; 10 minutes."""
     tick = PREFIX + "tick"
     """string, expires: the tick that runs now; claimed with NX so that one of many beats works."""
     files = PREFIX + "files"
@@ -86,6 +88,11 @@ class Keys:
     def state(state: JobState) -> str:
         """sorted set: job id -> ms of its creation; the jobs in one state."""
         return f"{PREFIX}state:{state}"
+
+    @staticmethod
+    def pace(name: str) -> str:
+        """hash, expires: how fast requests of '<account>:<kind>' are sent: rate, pause, next, behind and counts."""
+        return f"{PREFIX}pace:{name}"
 
     @staticmethod
     def in_progress(reader: str) -> str:

@@ -39,6 +39,11 @@ def own_batch_name(names: Sequence[str], key: str | None) -> str:
     return f"{stem}-{digits}"
 
 
+def fingerprint(url: str, key: str) -> str:
+    """The account behind an API key of a platform, as 12 hex digits from which the key cannot be had."""
+    return hashlib.sha256(f"hintrelay account {url} {key}".encode()).hexdigest()[:12]
+
+
 def idempotency_key(key: str) -> str:
     """`key` if it can be an idempotency key. Raises ValueError with what is allowed."""
     if not key or len(key) > KEY_MAX or not key.isprintable():

@@ -9,7 +9,10 @@ from typing import Any
 
 from common.connection import Client
 
-NAMES = "create claim take enter renew move defer note register wish take_due postpone admit await_slot hand_on".split()
+NAMES = (
+    "create claim take enter renew move defer note register wish take_due postpone admit await_slot hand_on pace "
+    "slow_down"
+).split()
 
 
 @cache

@@ -49,7 +49,9 @@ Seconds = Annotated[float, Field(gt=0, le=86400)]
 class Settings(BaseModel):
     """Everything that can be set, validated; the unit stands in each number's name."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)  # an input may be a secret
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, protected_namespaces=()
+    )  # an input may be a secret
 
     redis_url: RedisUrl = DEFAULT_REDIS_URL
     broker_url: RedisUrl = ""
@@ -74,6 +76,8 @@ class Settings(BaseModel):
     doubt_seconds: Seconds = 45.0  #: a run whose creation was not confirmed may appear in the platform's list this late
     platform_concurrency: Annotated[int, Field(ge=1, le=512)] = 16  #: threads of the platform worker
     max_running: Annotated[int, Field(ge=1, le=100_000)] | None = None  #: runs at the platform at once
+    platform_rps: Annotated[float, Field(gt=0, le=10_000)] | None = None  #: requests/s to the platform, of all workers
+    model_rps: Annotated[float, Field(gt=0, le=10_000)] | None = None  #: requests/s to each model, of all workers
     hints_concurrency: Annotated[int, Field(ge=1, le=64)] = 2  #: processes of the hints worker
     max_backlog: Annotated[int, Field(ge=1)] = 100  #: messages in a queue above which nobody needs one more nudge
     prices: str = ""  #: TOML file of prices for local estimates; else the one that hintrelay brings

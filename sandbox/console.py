@@ -8,6 +8,7 @@ from .clock import iso
 from .core import platform
 from .errors import PlatformError, answer, json_object, json_value
 from .faults import parse_faults
+from .rates import Rates, parse_rates
 
 
 async def health(request: web.Request) -> web.Response:
@@ -48,6 +49,27 @@ async def clear_faults(request: web.Request) -> web.Response:
     """No faults from here on; what they did to runs and files stays."""
     platform(request).faults.all.clear()
     return answer([])
+
+
+async def set_limits(request: web.Request) -> web.Response:
+    """Limit how many requests a second are taken."""
+    try:
+        rates = parse_rates(await json_object(request))
+    except ValueError as exc:
+        raise PlatformError(400, str(exc)) from exc
+    platform(request).limiter.set(rates)
+    return await tell_limits(request)
+
+
+async def tell_limits(request: web.Request) -> web.Response:
+    """The limits in force, and how many requests they refused."""
+    return answer(platform(request).limiter.as_json())
+
+
+async def lift_limits(request: web.Request) -> web.Response:
+    """No limits from here on."""
+    platform(request).limiter.set(Rates())
+    return await tell_limits(request)
 
 
 async def tell_time(request: web.Request) -> web.Response:
@@ -99,6 +121,9 @@ def routes() -> list[web.RouteDef]:
         web.post("/sandbox/faults", add_faults),
         web.get("/sandbox/faults", list_faults),
         web.delete("/sandbox/faults", clear_faults),
+        web.post("/sandbox/limits", set_limits),
+        web.get("/sandbox/limits", tell_limits),
+        web.delete("/sandbox/limits", lift_limits),
         web.get("/sandbox/clock", tell_time),
         web.post("/sandbox/clock", advance),
         web.get("/sandbox/bill", bill),

@@ -13,6 +13,7 @@ from .files import Files
 from .knowledge import Library
 from .log import RequestLog
 from .names import Names
+from .rates import Limiter
 from .runs import Runs
 from .state import State
 
@@ -48,6 +49,7 @@ class Sandbox:
     names: Names
     library: Library
     faults: Faults = field(default_factory=Faults)
+    limiter: Limiter = field(default_factory=Limiter)
     log: RequestLog = field(default_factory=RequestLog)
 
     @classmethod

@@ -11,7 +11,8 @@ from typing import Any
 from aiohttp import web
 
 from .core import ACTION, platform
-from .errors import PlatformError, answer, error_answer, error_body
+from .errors import PlatformError, answer, error_answer, error_body, json_object
+from .rates import Rates
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -108,6 +109,25 @@ def _dropped(request: web.Request) -> web.Response:
 
 
 @web.middleware
+async def limit_rates(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what comes too fast; uploads of bytes are not counted."""
+    limiter, path = platform(request).limiter, bare_path(request.path)
+    if request.path.startswith(CONTROL) or path.startswith(KEYLESS) or limiter.rates == Rates():
+        return await handler(request)
+    model = None
+    if path == "/chat/completions":
+        asked = await json_object(request)
+        model = str(asked.get("model"))
+    taken, headers = limiter.take(model)
+    if taken:
+        response = await handler(request)
+    else:
+        response = answer(error_body(429, "You are sending too many requests", "dynamic_request_limited"), 429)
+    response.headers.update(headers)
+    return response
+
+
+@web.middleware
 async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever goes wrong into the platform's error shape."""
     try:
@@ -132,4 +152,4 @@ async def check_key(request: web.Request, handler: Handler) -> web.StreamRespons
     return await handler(request)
 
 
-ALL = (log_requests, inject_faults, shape_errors, check_key)
+ALL = (log_requests, inject_faults, shape_errors, limit_rates, check_key)

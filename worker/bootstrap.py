@@ -13,11 +13,13 @@ from common.artifacts import ArtifactStore
 from common.commands import Commands
 from common.connection import connect
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM
+from common.names import fingerprint
 from common.sender import Sender
 from common.settings import Settings
 from common.store import Store
 from worker.adapters.datasets import DatasetFiles
 from worker.leases import LeaseKeeper
+from worker.pacing import Paces
 from worker.ports import Ports
 from worker.runner import Runner
 from worker.stages import BY_NAME
@@ -47,28 +49,39 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
     from worker.adapters.together import TogetherPlatform
 
     key = settings.api_key.get_secret_value()
+    paces = Paces(
+        connect(settings.redis_url),
+        fingerprint(settings.platform_root, key),
+        platform_rps=settings.platform_rps,
+        model_rps=settings.model_rps,
+    )
     return Ports(
         platform=TogetherPlatform(
-            base_url=settings.platform_url, api_key=key, timeout_s=settings.request_timeout_seconds
+            base_url=settings.platform_url,
+            api_key=key,
+            timeout_s=settings.request_timeout_seconds,
+            pace=paces.of_platform(),
         ),
         artifacts=ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch"),
         datasets=DatasetFiles(settings.data_roots),
         doubt_s=settings.doubt_seconds,
         max_running=settings.max_running,
         sleep=time.sleep,
-        **_hint_ports(settings, key) if hints else dict.fromkeys(("hint_model", "scorer", "judge"), _Elsewhere()),
+        **_hint_ports(settings, key, paces)
+        if hints
+        else dict.fromkeys(("hint_model", "scorer", "judge"), _Elsewhere()),
     )
 
 
-def _hint_ports(settings: Settings, key: str) -> dict[str, Any]:
+def _hint_ports(settings: Settings, key: str, paces: Paces) -> dict[str, Any]:
     from worker.adapters.hinteval import HintEvalModel
     from worker.adapters.hinteval_judge import HintEvalJudge
     from worker.adapters.hinteval_scores import HintEvalScorer
 
     return {
-        "hint_model": HintEvalModel(base_url=settings.chat_url, api_key=key),
+        "hint_model": HintEvalModel(base_url=settings.chat_url, api_key=key, paces=paces),
         "scorer": HintEvalScorer(settings.home / "models"),
-        "judge": HintEvalJudge(base_url=settings.chat_url, api_key=key),
+        "judge": HintEvalJudge(base_url=settings.chat_url, api_key=key, paces=paces),
     }
 
 

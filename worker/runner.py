@@ -12,7 +12,7 @@ import structlog
 
 from common.backoff import full_jitter
 from common.claims import Claimed, Refusal, Take
-from common.errors import ArtifactLost, HintrelayError, Permanent, StaleMove, Transient, Unreachable
+from common.errors import ArtifactLost, Busy, HintrelayError, Permanent, StaleMove, Transient, Unreachable
 from common.job import Job, Lease
 from common.outcomes import Advance, AwaitSlot, Outcome, Reject, Snooze
 from common.pipeline import CANCEL, STAGES, Step, rest, starts_from
@@ -275,6 +275,9 @@ class Runner:
         log.warning("job_ended", to=str(outcome.to), code=outcome.code, reason=outcome.reason)
 
     def _failed_attempt(self, exc: HintrelayError, lease: Lease, job: Job, name: str) -> None:
+        if isinstance(exc, Busy):  # the account is busy, not the job at fault: its deadline alone ends that
+            self._wait(Snooze(full_jitter(1, after_s=exc.after_s), exc.message), lease)
+            return
         if job.attempt >= job.max_attempts:
             self._reject(Reject(exc.message, exc.code), lease, job, name)
             return

@@ -10,7 +10,7 @@ import click
 
 from common.errors import ConfigurationError, Exit
 from common.printable import printable
-from producer.cli.checks import Finding, machine, platform, store
+from producer.cli.checks import Finding, machine, pace, platform, store
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import emit_all, leave, output_option, print_table, say
 
@@ -44,7 +44,7 @@ def examine(tools: Tools) -> list[Finding]:
     except ConfigurationError as exc:
         return [*found, Finding("settings", "fault", exc.message, exc.hint or "correct what it names")]
     found += [machine.home(settings), machine.artifacts(settings)]
-    return [*found, *store.findings(settings), platform.finding(settings)]
+    return [*found, *store.findings(settings), platform.finding(settings), *pace.findings(settings)]
 
 
 def exit_code(findings: Sequence[Finding]) -> Exit:

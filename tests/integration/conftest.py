@@ -31,3 +31,4 @@ def control(sandbox_url: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=f"{sandbox_url}/sandbox", timeout=10) as client:
         yield client
         client.delete("/faults")
+        client.delete("/limits")

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from common.errors import HintrelayError, Permanent, Transient
+from common.errors import Busy, HintrelayError, Permanent, Transient
 from common.outcomes import Advance, Outcome
 from common.states import JobState
 from tests.fakes.parts import FakeClock, FakeDesk, make_job, make_ports, make_spec
@@ -266,3 +266,15 @@ def test_odd_limits_are_not_remembered(
     with pytest.raises(Transient):
         platform.run_request(spec, file_id, "small-00000007")
     assert platform.run_request(spec, file_id, "small-00000007")["suffix"] == "small-00000007"
+
+
+def test_a_refusal_for_the_number_of_requests_is_not_waited_out_by_the_sdk(
+    platform: TogetherPlatform, control: httpx.Client
+) -> None:
+    action = {"status": 429, "headers": {"Retry-After": "30"}}
+    control.post("/faults", json=[{"method": "GET", "path": "/fine-tunes", "action": action}]).raise_for_status()
+    before = control.get("/counts").json().get("GET /fine-tunes", 0)
+    with pytest.raises(Busy) as caught:
+        platform.runs()
+    assert caught.value.after_s == 30.0
+    assert control.get("/counts").json()["GET /fine-tunes"] == before + 1

@@ -18,10 +18,12 @@ from typing import Any
 
 import httpx
 
-from common.errors import ConfigurationError, Permanent, Transient
+from common.errors import Busy, ConfigurationError, Permanent, Transient
 from common.metric_models import SPACY_MODEL
 from common.spec import GenerateSpec
-from worker.adapters.together_errors import platform_words, retry_after
+from worker.adapters.chat_pace import at_pace, pace_of
+from worker.adapters.together_errors import learn, platform_words, retry_after
+from worker.pacing import Paces
 from worker.parsing import parse_hints
 from worker.ports import Answer
 
@@ -98,12 +100,16 @@ def _lend_spacy_model() -> None:
 class HintEvalModel:
     """The HintModel port: HintEval's AnswerAware, one object a thread (it is not safe to share)."""
 
-    def __init__(self, *, base_url: str, api_key: str) -> None:
+    def __init__(self, *, base_url: str, api_key: str, paces: Paces | None = None) -> None:
         self._base_url = base_url
         self._api_key = api_key
+        self._paces = paces
         self._local = threading.local()
 
     def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
+        return at_pace(pace_of(self._paces, model), lambda: self._ask(model, question, answer, wanted))
+
+    def _ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
         from hinteval.cores import Instance
 
         heard: list[list[str]] = []
@@ -146,12 +152,19 @@ class HintEvalModel:
             batch_size=1,
             checkpoint=False,
         )
+        pace = pace_of(self._paces, model)
+
+        async def told(response: httpx.Response) -> None:
+            learn(pace, response)
+
         # a plain httpx client: OpenAI's own closes itself on a loop that has ended with its thread, and complains aloud
         asker._hint_generator.client = AsyncOpenAI(
             base_url=self._base_url,
             api_key=self._api_key,
             max_retries=ASK_RETRIES,
-            http_client=httpx.AsyncClient(timeout=httpx.Timeout(ASK_TIMEOUT_S, connect=5.0)),
+            http_client=httpx.AsyncClient(
+                timeout=httpx.Timeout(ASK_TIMEOUT_S, connect=5.0), event_hooks={"response": [told]}
+            ),
         )
         return asker
 
@@ -164,8 +177,11 @@ def translate(exc: Exception, model: str) -> Exception:
         words = f"{model} answered {exc.status_code}: {platform_words(exc.body, exc.response)}"
         if exc.status_code == 400 and "not_running" in words:
             return Transient(words, code="deployment_not_running")
-        if exc.status_code in {408, 409, 425, 429} or exc.status_code >= 500:
-            return Transient(words, after_s=retry_after(exc.response), code="model_busy")
+        after_s = retry_after(exc.response)
+        if exc.status_code == 429 or (exc.status_code == 503 and after_s is not None):
+            return Busy(words, after_s=after_s, code="model_busy")
+        if exc.status_code in {408, 409, 425} or exc.status_code >= 500:
+            return Transient(words, after_s=after_s, code="model_busy")
         code = "deployment_unknown" if exc.status_code in {400, 404} else "model_refused"
         return Permanent(words, code=code)
     if isinstance(exc, openai.APIConnectionError):

@@ -18,9 +18,12 @@ from typing import Any
 
 import httpx
 
-from common.errors import HintrelayError, Permanent, Transient
+from common.errors import Busy, HintrelayError, Permanent, Transient
 from common.metrics import Metric
+from worker.adapters.chat_pace import at_pace, pace_of
 from worker.adapters.hinteval import ASK_RETRIES, ASK_TIMEOUT_S, contained, translate
+from worker.adapters.together_errors import learn, not_to_repeat
+from worker.pacing import Pace, Paces
 from worker.ports import Item, Score, Unscorable
 
 CANDIDATES = 11  #: as HintEval asks for: ten wrong answers and the right one
@@ -34,10 +37,13 @@ _VERDICTS = {"yes", "no", "idk"}
 class HintEvalJudge:
     """One OpenAI client serves all threads; HintEval's evaluators are made for each question asked."""
 
-    def __init__(self, *, base_url: str, api_key: str) -> None:
+    def __init__(self, *, base_url: str, api_key: str, paces: Paces | None = None) -> None:
+        self._paces = paces
         self._base_url = base_url
         self._api_key = api_key
-        self._http = httpx.Client(timeout=httpx.Timeout(ASK_TIMEOUT_S, connect=5.0))
+        self._http = httpx.Client(
+            timeout=httpx.Timeout(ASK_TIMEOUT_S, connect=5.0), event_hooks={"response": [not_to_repeat]}
+        )
         self._making = threading.Lock()
         self._loaded = False
         self._answered: dict[str, float] = {}
@@ -144,19 +150,22 @@ class HintEvalJudge:
         return self._readers[model]
 
     def _line(self, model: str, most: int | None = None) -> _Line:
-        return _Line(model, self._base_url, self._api_key, self._http, most)
+        return _Line(model, self._base_url, self._api_key, self._http, most, pace_of(self._paces, model))
 
 
 class _Line:
     """One conversation with a judge: requests one after the other, replies kept, the first fault kept too."""
 
-    def __init__(self, model: str, base_url: str, api_key: str, http: httpx.Client, most: int | None) -> None:
+    def __init__(
+        self, model: str, base_url: str, api_key: str, http: httpx.Client, most: int | None, pace: Pace
+    ) -> None:
         from openai import OpenAI
 
         self.model = model
         self.replies: list[str] = []
         self._fault: Exception | None = None
         self._most = most
+        self._pace = pace
         self._openai = OpenAI(base_url=base_url, api_key=api_key, max_retries=ASK_RETRIES, http_client=http)
         self._send = self._openai.chat.completions.create
 
@@ -168,7 +177,7 @@ class _Line:
             self._most = None  # the one error that HintEval is to swallow: it goes on with the candidates it has
             raise RuntimeError("enough")
         try:
-            answer = self._send(**request)
+            answer = at_pace(self._pace, lambda: self._once(request))
             text = answer.choices[0].message.content
         except Exception as exc:
             self._fault = exc
@@ -178,6 +187,18 @@ class _Line:
             raise self._fault
         self.replies.append(text)
         return answer
+
+    def _once(self, request: dict[str, Any]) -> Any:
+        import openai
+
+        try:
+            return self._send(**request)
+        except openai.APIStatusError as exc:
+            learn(self._pace, exc.response)
+            told = translate(exc, self.model)
+            if isinstance(told, Busy):
+                raise told from exc
+            raise
 
     def ask(self, work: Any) -> Any:
         """Do HintEval's work over this line; its errors become ours, and the line's own faults come first."""

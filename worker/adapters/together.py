@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +16,9 @@ from together.types import FinetuneModelLimits
 
 from common.errors import Permanent, Transient
 from common.spec import FinetuneSpec
-from worker.adapters.together_errors import definite_refusal, translate
+from worker.adapters.together_errors import definite_refusal, learn, translate
 from worker.adapters.together_runs import mark_of, run_from
+from worker.pacing import Pace, Unpaced
 from worker.ports import Absent, FileStatus, InDoubt, Progress, Request, Run
 
 T = TypeVar("T")
@@ -28,11 +30,14 @@ _PENDING = frozenset({"PENDING", "QUEUED", "RUNNING"})
 class TogetherPlatform:
     """Files and fine-tuning runs. One client serves all threads; the one for paid calls never repeats a request."""
 
-    def __init__(self, *, base_url: str, api_key: str, timeout_s: float) -> None:
+    def __init__(self, *, base_url: str, api_key: str, timeout_s: float, pace: Pace | None = None) -> None:
         self.name = base_url
+        self._pace = pace or Unpaced()
         self._client = together.Together(
             api_key=api_key, base_url=base_url, timeout=httpx.Timeout(timeout_s, connect=5.0), max_retries=1
         )
+        # on the SDK's own httpx client: another one would not close itself, as the SDK's does
+        self._client._client.event_hooks = {"response": [partial(learn, self._pace)]}
         self._listed: dict[str, tuple[object, Run]] = {}  #: what the last list said, so that equal items are one Run
         self._limits: dict[str, FinetuneModelLimits] = {}
         self._once = self._client.with_options(max_retries=0)
@@ -106,6 +111,7 @@ class TogetherPlatform:
         return body
 
     def start_run(self, request: Request) -> str:
+        self._pace.before()
         try:
             response = self._once.post("/fine-tunes", body=request, cast_to=httpx.Response)
         except together.TogetherError as exc:
@@ -156,6 +162,7 @@ class TogetherPlatform:
         return _object(self._do(lambda: self._client.get(path, cast_to=httpx.Response)))
 
     def _do(self, call: Callable[[], T]) -> T:
+        self._pace.before()
         try:
             return call()
         except together.TogetherError as exc:

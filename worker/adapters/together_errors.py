@@ -8,14 +8,27 @@ from typing import Any
 
 import together
 
-from common.errors import HintrelayError, Permanent, Transient
+from common.errors import Busy, HintrelayError, Permanent, Transient
+from worker.pacing import Pace
 from worker.ports import Absent
 
 #: the request was understood and refused: nothing was begun
 REFUSED = frozenset({400, 401, 402, 403, 404, 405, 413, 415, 422, 429})
 TRANSIENT = frozenset({408, 409, 425, 429})
 LONGEST_WAIT_S = 3600.0  #: a platform that asks for more is asked again by then
-_CODES = {401: "authentication", 402: "insufficient_balance", 403: "forbidden", 429: "rate_limited"}
+_CODES = {401: "authentication", 402: "insufficient_balance", 403: "forbidden"}
+
+
+def not_to_repeat(response: Any) -> None:
+    """An SDK is kept from repeating what was refused for the number of requests: it would wait in the worker."""
+    if response.status_code == 429 or (response.status_code == 503 and response.headers.get("retry-after")):
+        response.headers["x-should-retry"] = "false"
+
+
+def learn(pace: Pace, response: Any) -> None:
+    """Tell the pace what was answered."""
+    not_to_repeat(response)
+    pace.after(response.status_code, response.headers, retry_after(response))
 
 
 def definite_refusal(exc: together.TogetherError) -> bool:
@@ -39,8 +52,10 @@ def translate(exc: Exception) -> HintrelayError:
     if status == 404:
         return Absent(message)
     if status in TRANSIENT or status >= 500:
-        response = getattr(exc, "response", None)
-        return Transient(message, after_s=retry_after(response), code=_CODES.get(status, "platform"))
+        after_s = retry_after(getattr(exc, "response", None))
+        if status == 429 or (status == 503 and after_s is not None):
+            return Busy(message, after_s=after_s)
+        return Transient(message, after_s=after_s, code=_CODES.get(status, "platform"))
     return Permanent(message, code=_CODES.get(status, "platform_refused"))
 
 

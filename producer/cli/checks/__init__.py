@@ -1,6 +1,6 @@
 """The doctor's checks: each gives findings, none raises."""
 
-from producer.cli.checks import machine, platform, store
+from producer.cli.checks import machine, pace, platform, store
 from producer.cli.checks.finding import Finding
 
-__all__ = ["Finding", "machine", "platform", "store"]
+__all__ = ["Finding", "machine", "pace", "platform", "store"]

@@ -1,0 +1,167 @@
+"""The shared pace: free until the platform refuses, then slow for all, then faster again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from common.connection import Client
+from common.errors import Busy
+from common.keys import Keys
+from common.scripts import Scripts
+from common.store import Store
+from tests.jobs_made import MovableClock
+from worker.pacing import Paces, SharedPace
+
+NAME = "5f0c2a91b3d4:platform"
+
+
+class CountingScripts(Scripts):
+    """Counts the looks at a pace."""
+
+    calls = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "pace":
+            self.calls += 1
+        return super().__getattribute__(name)
+
+
+class Account:
+    """A platform that takes `rps`, and two processes that send to it; each wait moves the clock."""
+
+    def __init__(self, client: Client, clock: MovableClock, rps: float, *, cap: float | None = None) -> None:
+        self.clock, self.rps = clock, rps
+        self.tokens, self.at, self.refused, self.taken = 1.0, clock.ms, 0, 0
+        sleep = lambda seconds: clock.forward(round(seconds * 1000))  # noqa: E731  # as time.sleep
+        self.paces = [SharedPace(Scripts(client), NAME, cap, now_ms=clock, sleep=sleep) for _ in range(2)]
+
+    def send(self, number: int) -> None:
+        pace = self.paces[number % 2]
+        try:
+            pace.before()
+        except Busy as exc:
+            self.clock.forward(round((exc.after_s or 0) * 1000) + 1)
+            return
+        self.tokens = min(2.0, self.tokens + (self.clock.ms - self.at) / 1000 * self.rps)
+        self.at = self.clock.ms
+        self.clock.forward(10)
+        if self.tokens < 1:
+            self.refused += 1
+            pace.after(429, {}, 1.0)
+        else:
+            self.tokens -= 1
+            self.taken += 1
+            pace.after(200, {}, None)
+
+    def run(self, seconds: float) -> float:
+        """Requests a second that were taken."""
+        begun, before, number = self.clock.ms, self.taken, 0
+        while self.clock.ms - begun < seconds * 1000:
+            self.send(number)
+            number += 1
+        return (self.taken - before) / ((self.clock.ms - begun) / 1000)
+
+
+@pytest.fixture
+def client(any_store: Store) -> Client:
+    return any_store.client
+
+
+def test_while_nothing_is_refused_a_process_looks_a_few_times_a_second(client: Client, clock: MovableClock) -> None:
+    scripts = CountingScripts(client)
+    pace = SharedPace(scripts, NAME, None, now_ms=clock)
+    for _ in range(1000):
+        pace.before()
+        clock.forward(1)
+    assert scripts.calls == 4
+
+
+def test_a_limit_is_found_kept_and_few_are_refused(client: Client, clock: MovableClock) -> None:
+    account = Account(client, clock, rps=20)
+    account.run(10)
+    account.refused = 0
+    assert account.run(60) > 0.6 * 20
+    assert account.refused < 0.02 * 60 * 20
+
+
+def test_it_speeds_up_again_once_the_limit_is_lifted(client: Client, clock: MovableClock) -> None:
+    account = Account(client, clock, rps=20)
+    slow = account.run(10)
+    account.rps = 1e9
+    account.run(40)
+    assert account.run(5) > 3 * slow
+
+
+def test_a_refusal_slows_the_other_processes_too(client: Client, clock: MovableClock) -> None:
+    told, other = (SharedPace(Scripts(client), NAME, None, now_ms=clock) for _ in range(2))
+    told.before()
+    told.after(429, {}, 30.0)
+    with pytest.raises(Busy, match=r"the platform takes 0\.9 requests a second of this account just now") as caught:
+        other.before()
+    assert caught.value.after_s == 30.0
+
+
+def test_whoever_is_sent_away_comes_back_at_a_time_of_its_own(client: Client, clock: MovableClock) -> None:
+    pace = SharedPace(Scripts(client), NAME, 2.0, now_ms=clock)
+    pace.after(503, {}, 10.0)
+    waits = []
+    for _ in range(4):
+        with pytest.raises(Busy) as caught:
+            pace.before()
+        waits.append(caught.value.after_s or 0.0)
+    assert waits == sorted(waits)
+    assert len(set(waits)) == 4
+
+
+def test_a_fixed_cap_is_kept_without_any_refusal(client: Client, clock: MovableClock) -> None:
+    account = Account(client, clock, rps=1e9, cap=5.0)
+    assert 4.5 < account.run(20) <= 5.1
+    assert account.refused == 0
+
+
+def test_a_limit_that_is_spent_is_waited_for_before_it_is_refused(client: Client, clock: MovableClock) -> None:
+    slept: list[float] = []
+    pace = SharedPace(Scripts(client), NAME, None, now_ms=clock, sleep=slept.append)
+    pace.before()
+    pace.after(200, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1.5"}, None)
+    pace.before()
+    assert slept == [1.5]
+    assert client.zcard(Keys.paces) == 0
+
+
+def test_a_503_without_a_time_is_the_platforms_fault_and_not_our_speed(client: Client, clock: MovableClock) -> None:
+    pace = SharedPace(Scripts(client), NAME, None, now_ms=clock)
+    pace.before()
+    pace.after(503, {}, None)
+    pace.before()
+    assert client.zcard(Keys.paces) == 0
+
+
+@pytest.mark.parametrize("reset", ["", "soon", "-1"])
+def test_odd_headers_do_no_harm(client: Client, clock: MovableClock, reset: str) -> None:
+    pace = SharedPace(Scripts(client), NAME, None, now_ms=clock)
+    pace.after(429, {"x-ratelimit-reset": reset}, None)
+    clock.forward(1000)
+    pace.before()
+
+
+def test_models_and_the_platform_have_paces_of_their_own(client: Client) -> None:
+    paces = Paces(client, "5f0c2a91b3d4")
+    assert paces.of_model("a") is paces.of_model("a")
+    paces.of_model("a").after(429, {}, 30.0)
+    paces.of_model("b").before()
+    paces.of_platform().before()
+    with pytest.raises(Busy, match="the model a "):
+        paces.of_model("a").before()
+
+
+def test_without_redis_requests_go() -> None:
+    away = redis.Redis(port=1, retry=Retry(NoBackoff(), 0))
+    pace = Paces(away, "5f0c2a91b3d4").of_platform()
+    pace.after(429, {}, 30.0)
+    pace.before()

@@ -1,0 +1,31 @@
+"""Chat requests at the shared pace: a refusal for their number is waited out, briefly, before it becomes a fault."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from common.errors import Busy
+from worker.pacing import Pace, Paces, Unpaced
+
+T = TypeVar("T")
+
+PATIENCE_S = 20.0  #: for one question; who is refused for longer goes back to `due` with all that is left
+
+
+def pace_of(paces: Paces | None, model: str) -> Pace:
+    """The pace of one model's requests."""
+    return paces.of_model(model) if paces is not None else Unpaced()
+
+
+def at_pace(pace: Pace, call: Callable[[], T]) -> T:
+    """What `call` gives; the others of its window wait at the same pace meanwhile. Raises Busy after its patience."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        pace.before()
+        try:
+            return call()
+        except Busy:
+            if time.monotonic() >= until:
+                raise
