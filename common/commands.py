@@ -17,6 +17,7 @@ from common.store import Store, Stored
 
 if TYPE_CHECKING:
     from common.spec import JobSpec
+    from common.spec_dump import SpecDumper
 
 SENT_AT_ONCE = 64  #: jobs of one submit whose chains are sent right away: so many workers wake, and take the others
 
@@ -35,8 +36,8 @@ class Wanted:
     data: Pointer | None = None
 
     @property
-    def digest(self) -> str:
-        return self.spec.digest(self.data.sha256 if self.data else None)
+    def data_sha256(self) -> str | None:
+        return self.data.sha256 if self.data else None
 
 
 class Commands:
@@ -55,18 +56,19 @@ class Commands:
         jobs have other content, InvalidSpec for a key or a batch name that is none.
         """
         keys, batch = _keys(wanted, key), _batch(wanted, key, batch)
+        jobs = _new_jobs(wanted, keys, batch)
         if key is not None:
-            self._check_owners(key, keys, wanted)
-        jobs = [_new_job(one, its_key, batch) for one, its_key in zip(wanted, keys, strict=True)]
+            self._check_owners(key, jobs)
         first = self._store.create(jobs[:SENT_AT_ONCE])
         self._nudge([(one.job_id, rest(JobState.ACCEPTED)) for one in first if one.created])
         return first + self._others(jobs[SENT_AT_ONCE:])
 
-    def _check_owners(self, key: str, keys: Sequence[str], wanted: Sequence[Wanted]) -> None:
+    def _check_owners(self, key: str, jobs: Sequence[NewJob]) -> None:
         """Before anything is stored: a key that made other jobs must not make some of these."""
+        keys = [job.key for job in jobs]
         other_form = f"{key}/1" if keys == [key] else key
         owners = self._store.owners([*keys, other_form])
-        digests = [one.digest for one in wanted] + [""]
+        digests = [job.digest for job in jobs] + [""]
         for its_key, owner, digest in zip([*keys, other_form], owners, digests, strict=True):
             if owner is not None and owner[1] != digest:
                 raise Conflict(
@@ -140,14 +142,21 @@ class Commands:
             self.nudge_lost = exc
 
 
-def _new_job(wanted: Wanted, key: str, batch: str) -> NewJob:
+def _new_jobs(wanted: Sequence[Wanted], keys: Sequence[str], batch: str) -> list[NewJob]:
+    from common.spec_dump import SpecDumper
+
+    dumper = SpecDumper()
+    return [_new_job(one, key, batch, dumper) for one, key in zip(wanted, keys, strict=True)]
+
+
+def _new_job(wanted: Wanted, key: str, batch: str, dumper: SpecDumper) -> NewJob:
     spec = wanted.spec
     return NewJob(
-        digest=wanted.digest,
+        digest=dumper.digest(spec, wanted.data_sha256),
         deadline_ms=int(seconds(spec.limits.deadline) * 1000),
         record={
             "name": spec.name,
-            "spec": spec.dump(),
+            "spec": dumper.dump(spec),
             "max_attempts": spec.limits.max_attempts,
             "data": wanted.data.dump() if wanted.data else None,
         },

@@ -6,6 +6,8 @@ import itertools
 import re
 from typing import Any
 
+from pydantic import BaseModel
+
 from common.errors import InvalidSpec
 from common.spec import JobSpec
 from common.spec_errors import quoted, shown
@@ -22,17 +24,25 @@ def expand(document: object) -> list[JobSpec]:
     axes = _axes(document.get("matrix"))
     if not axes:
         return [JobSpec.parse(base)]
-    specs = []
+    specs: list[JobSpec] = []
+    varied = {path.split(".")[0] for path in axes}
     for values in itertools.product(*axes.values()):
         combination = {key: dict(value) if isinstance(value, dict) else value for key, value in base.items()}
         for path, value in zip(axes, values, strict=True):
             put(combination, path, value, where="matrix")
-        try:
-            specs.append(JobSpec.parse(combination))
-        except InvalidSpec as exc:
-            at = ", ".join(f"{shown(path)}={quoted(value)}" for path, value in zip(axes, values, strict=True))
-            raise InvalidSpec(f"{exc.message} [in the matrix at {at}]") from exc
+        if specs:  # what is not varied has been checked
+            combination |= {name: getattr(specs[0], name) for name in JobSpec.model_fields if name not in varied}
+            combination["name"] = base.get("name", "") if "name" not in varied else combination["name"]
+        specs.append(_parse(combination, dict(zip(axes, values, strict=True))))
     return specs
+
+
+def _parse(combination: dict[str, Any], at: dict[str, Any]) -> JobSpec:
+    try:
+        return JobSpec.parse(combination)
+    except InvalidSpec as exc:
+        where = ", ".join(f"{shown(path)}={quoted(value)}" for path, value in at.items())
+        raise InvalidSpec(f"{exc.message} [in the matrix at {where}]") from exc
 
 
 def _axes(matrix: object) -> dict[str, list[Any]]:
@@ -64,15 +74,25 @@ def put(document: dict[str, Any], path: str, value: Any, *, where: str = "--set"
     here[last] = value
 
 
-def fill(template: str, spec: dict[str, Any]) -> str:
-    """`template` with each {dotted.path} replaced by the spec's value. Raises InvalidSpec for an unknown path."""
+def fill(template: str, spec: object) -> str:
+    """`template` with each {dotted.path} replaced by the value of a spec, or of its JSON. Raises InvalidSpec for an
+    unknown path."""
 
     def value(match: re.Match[str]) -> str:
         here: Any = spec
         for part in match[1].split("."):
-            if not isinstance(here, dict) or part not in here:
+            here = "" if here is spec and part == "name" else _inner(here, part)
+            if here is _NOTHING:
                 raise InvalidSpec(f"name: {{{match[1]}}} names no key of the spec")
-            here = here[part]
-        return str(here)
+        return str(here.model_dump() if isinstance(here, BaseModel) else here)
 
     return _HOLE.sub(value, template)
+
+
+_NOTHING = object()
+
+
+def _inner(here: Any, key: str) -> Any:
+    if isinstance(here, BaseModel):
+        return getattr(here, key) if key in type(here).model_fields else _NOTHING
+    return here.get(key, _NOTHING) if isinstance(here, dict) else _NOTHING

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -208,7 +206,7 @@ class JobSpec(_Part):
 
         if not self.name:
             return Path(self.dataset.source).stem[:200]
-        return fill(self.name, {**self.model_dump(), "name": ""})[:200]
+        return fill(self.name, self)[:200]
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
@@ -235,14 +233,6 @@ class JobSpec(_Part):
 
     def digest(self, data_sha256: str | None = None) -> str:
         """Equal for equal jobs: of all that is wanted, and of the data's bytes where they are known."""
-        body = self.dump()
-        for *parts, last in ADDED:
-            part: dict[str, Any] = body
-            field: BaseModel = self
-            for name in parts:
-                part, field = part[name], getattr(field, name)
-            if part[last] == type(field).model_fields[last].get_default(call_default_factory=True):
-                del part[last]
-        if data_sha256:
-            body["dataset"]["source"] = f"sha256:{data_sha256}"
-        return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32]
+        from common.spec_dump import SpecDumper
+
+        return SpecDumper().digest(self, data_sha256)

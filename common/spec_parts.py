@@ -11,6 +11,7 @@ import orjson
 
 from common.job import SPEC_FIELD
 
+_PLAIN = {str, int, bool}  #: not float: 0.0 equals -0.0
 MOST_DIFFERENCES = 16  #: a job that differs in more gets a base of its own
 
 
@@ -38,7 +39,7 @@ class BaseSpec:
             shared = self.spec[section]
             if section == "name":
                 found |= {} if value == name else {SPEC_FIELD + section: _text(value)}
-            elif _text(value) != _text(shared):
+            elif not _same(value, shared):
                 found |= _differences(section, value, shared)
         return found if len(found) <= MOST_DIFFERENCES + 1 else None
 
@@ -46,10 +47,15 @@ class BaseSpec:
 def _differences(section: str, value: Any, shared: Any) -> dict[str, str]:
     if not (isinstance(value, dict) and isinstance(shared, dict) and value.keys() == shared.keys()):
         return {SPEC_FIELD + section: _text(value)}
-    texts = {f"{SPEC_FIELD}{section}.{key}": _text(one) for key, one in value.items()}
-    return {field: text for field, text in texts.items() if text != _text(shared[field.split(".", 2)[2]])}
+    return {f"{SPEC_FIELD}{section}.{key}": _text(one) for key, one in value.items() if not _same(one, shared[key])}
+
+
+def _same(value: Any, shared: Any) -> bool:
+    """Whether their JSON is the same, in which 1, 1.0 and true differ."""
+    if value is shared:
+        return True
+    return value == shared if type(value) is type(shared) in _PLAIN else _text(value) == _text(shared)
 
 
 def _text(value: Any) -> str:
-    """JSON, in which 1, 1.0 and true differ."""
     return orjson.dumps(value).decode()

@@ -62,7 +62,8 @@ class Producer:
         """The same for many; nothing is stored when one of them is not valid. They are one batch, named `batch`."""
         checked = self.check(specs)
         self._refuse_too_dear(checked)
-        stored = self.commands.submit([Wanted(s, self._keep(data)) for s, data in checked], key, batch)
+        kept = {path: self._keep(path) for path in {path for _, path in checked}}
+        stored = self.commands.submit([Wanted(spec, kept[path]) for spec, path in checked], key, batch)
         return [SubmittedJob(one.job_id, one.created) for one in stored]
 
     def check(self, specs: Sequence[JobSpec]) -> builtins.list[tuple[JobSpec, Path | None]]:
@@ -72,8 +73,9 @@ class Producer:
         parsed: dict[Path, dict[str, Any]] = {}
         selected: set[DatasetSpec] = set()
         checked: builtins.list[tuple[JobSpec, Path | None]] = []
+        files = {source: local_file(source) for source in dict.fromkeys(spec.dataset.source for spec in specs)}
         for spec in specs:
-            path = local_file(spec.dataset.source)
+            path = files[spec.dataset.source]
             if path is not None and spec.dataset not in selected:
                 if path not in parsed:
                     parsed[path] = parse(_read(path, spec.dataset.source), spec.dataset.source)

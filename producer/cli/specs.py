@@ -12,7 +12,7 @@ import click
 from common.dataset import is_name, is_url
 from common.errors import InvalidSpec
 from common.matrix import expand, put
-from common.spec import MAX_SPEC_BYTES, JobSpec
+from common.spec import MAX_SPEC_BYTES, DatasetSpec, JobSpec
 from common.spec_files import assignment, loads, read
 from producer.cli.output import say
 
@@ -50,7 +50,7 @@ def _jobs(path: str, assignments: Sequence[tuple[str, Any]]) -> list[JobSpec]:
     for key, value in assignments:
         _assign(document, key, value)
     folder = Path() if path == STDIN else Path(path).parent
-    return [_found(spec, folder) for spec in expand(document)]
+    return _found(expand(document), folder)
 
 
 def _document(path: str) -> Any:
@@ -81,10 +81,22 @@ def _assign(document: Any, key: str, value: Any) -> None:
     put(document, key, value)
 
 
-def _found(spec: JobSpec, folder: Path) -> JobSpec:
+def _found(specs: Sequence[JobSpec], folder: Path) -> list[JobSpec]:
     """A relative path of a data set means the current folder; where it is absent there, the spec file's."""
-    source = spec.dataset.source
+    beside = {source: _beside(source, folder) for source in {spec.dataset.source for spec in specs}}
+    moved: dict[int, DatasetSpec] = {}  #: specs of a matrix go on sharing their data set
+    return [
+        spec.model_copy(
+            update={"dataset": moved.setdefault(id(spec.dataset), spec.dataset.model_copy(update={"source": path}))}
+        )
+        if (path := beside[spec.dataset.source])
+        else spec
+        for spec in specs
+    ]
+
+
+def _beside(source: str, folder: Path) -> str | None:
     beside = folder / source
     if is_url(source) or is_name(source) or Path(source).expanduser().exists() or not beside.is_file():
-        return spec
-    return spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"source": str(beside)})})
+        return None
+    return str(beside)
