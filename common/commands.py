@@ -14,6 +14,7 @@ from common.names import batch_name, deployment_name, idempotency_key, own_batch
 from common.pipeline import CANCEL, Step, rest
 from common.states import JobState
 from common.store import Store, Stored
+from common.waiting import needs_a_person
 
 if TYPE_CHECKING:
     from common.spec import JobSpec
@@ -131,8 +132,13 @@ class Commands:
         if found.state is not JobState.FAILED:
             raise Conflict(f"job {job_id} is {found.state}: only a failed job can be retried")
         resume = JobState(found.facts.get("resume") or JobState.ACCEPTED)
-        if self._store.move(job_id, JobState.FAILED, resume, {"error": None, "resume": None}, extend=True):
-            self._nudge([(job_id, rest(resume))])
+        facts = {"error": None, "resume": None}
+        if resume is JobState.DEPLOYED and found.facts.get("endpoint"):  # it was taken down when the job failed
+            resume = JobState.TRAINED
+            facts |= {"deployment": None, "endpoint": None, "endpoint_id": None}
+        if self._store.move(job_id, JobState.FAILED, resume, facts, extend=True):
+            moved = self._store.get(job_id)
+            self._nudge([] if needs_a_person(moved) else [(job_id, rest(resume))])
         return self._store.get(job_id)
 
     def _nudge(self, nudges: Sequence[tuple[str, Sequence[Step]]]) -> None:
@@ -159,6 +165,7 @@ def _new_job(wanted: Wanted, key: str, batch: str, dumper: SpecDumper) -> NewJob
             "spec": dumper.dump(spec),
             "max_attempts": spec.limits.max_attempts,
             "data": wanted.data.dump() if wanted.data else None,
+            **({} if spec.deploy.mode == "manual" else {"mode": spec.deploy.mode}),
         },
         key=key,
         batch=batch,

@@ -17,6 +17,9 @@ OTHER = {
     "run_restarted": "the platform went on with the run under a new id",
     "extra_run_cancelled": "a second run of the job was found on the platform and cancelled",
     "deployment_registered": "somebody registered the name that the model was deployed under",
+    "endpoint_started": "an endpoint is being created for the job; it stands in the ledger",
+    "endpoint_ready": "the endpoint answers; from here on it costs",
+    "endpoint_stopped": "the endpoint read as gone; what it cost is known",
     "cancel_requested": "somebody wants the job cancelled",
 }
 TYPES = tuple(dict.fromkeys([*OTHER, *MOVES.values()]))

@@ -42,7 +42,7 @@ SPEC_FIELD = "spec."
 LISTED = (
     "id v name batch priority state key attempt crashes lease lease_until owner stage since created updated not_before "
     "deadline snooze wish max_attempts file_id run_id output_name status progress deployment error done total scores "
-    "rev"
+    "rev mode refusal"
 ).split()
 
 

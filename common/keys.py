@@ -41,6 +41,21 @@ class Keys:
     workers = PREFIX + "workers"
     """sorted set: '<queue> <host>:<pid>' of each worker process -> ms of its last sign of life."""
 
+    installation = PREFIX + "installation"
+    """string: drawn once, in the name of every endpoint: tells the endpoints of two installations apart."""
+    endpoints_open = PREFIX + "endpoints:open"
+    """hash: what needs an endpoint (a job id, or 'base <model>') -> name of the ledger's entry that is open for it."""
+    endpoints_wanted = PREFIX + "endpoints:wanted"
+    """sorted set: entry of the ledger -> ms of its creation; those that wait for room or a worker."""
+    endpoints_running = PREFIX + "endpoints:running"
+    """sorted set: entry of the ledger -> ms of its hard deadline; whatever may be on the platform."""
+    endpoints_closed = PREFIX + "endpoints:closed"
+    """sorted set: entry of the ledger -> ms when its endpoint read as gone."""
+    seekers = PREFIX + "seekers"
+    """sorted set: job id -> ms since when it looks for an endpoint that somebody else started."""
+    strays = PREFIX + "strays"
+    """hash: endpoint of ours that the ledger does not know -> ms when it was first seen, 0 once it is to be stopped."""
+
     readers = PREFIX + "readers"
     """sorted set: inbox reader -> ms of its last sign of life."""
 
@@ -63,6 +78,11 @@ class Keys:
     def batch(name: str) -> str:
         """sorted set: job id -> ms of its creation; the jobs of one batch. Whoever removes a record removes it here."""
         return f"{PREFIX}batch:{name}"
+
+    @staticmethod
+    def endpoint(name: str) -> str:
+        """hash: one entry of the ledger: an endpoint that was wanted, what it costs, and how it ended."""
+        return f"{PREFIX}endpoint:{name}"
 
     @staticmethod
     def pieces(job_id: str) -> str:

@@ -24,6 +24,7 @@ STAGES: dict[JobState, Step] = {
     JobState.ACCEPTED: Step("prepare", QUEUE_HINTS),
     JobState.PREPARED: Step("upload", QUEUE_PLATFORM),
     JobState.UPLOADED: Step("finetune", QUEUE_PLATFORM),
+    JobState.TRAINED: Step("deploy", QUEUE_PLATFORM),
     JobState.DEPLOYED: Step("generate", QUEUE_HINTS),
     JobState.GENERATED: Step("evaluate", QUEUE_HINTS),
 }

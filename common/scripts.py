@@ -10,8 +10,8 @@ from typing import Any
 from common.connection import Client
 
 NAMES = (
-    "create claim take enter renew move defer note register wish take_due postpone admit await_slot hand_on pace "
-    "slow_down"
+    "create claim take enter renew move defer note register wish wake take_due postpone admit await_slot hand_on pace "
+    "slow_down endpoint_want endpoint_share endpoint_move"
 ).split()
 
 

@@ -80,6 +80,9 @@ class Settings(BaseModel):
     model_rps: Annotated[float, Field(gt=0, le=10_000)] | None = None  #: requests/s to each model, of all workers
     hints_concurrency: Annotated[int, Field(ge=1, le=64)] = 2  #: processes of the hints worker
     max_backlog: Annotated[int, Field(ge=1)] = 100  #: messages in a queue above which nobody needs one more nudge
+    max_endpoints: Annotated[int, Field(ge=1, le=1000)] = 4  #: that run at once, over all jobs
+    provision_seconds: Annotated[float, Field(ge=10, le=86400)] = 1800.0  #: an endpoint not ready by then is given up
+    installation: Annotated[str, Field(pattern=r"^[a-z0-9]{1,8}$")] | None = None  #: in its endpoints' names
     prices: str = ""  #: TOML file of prices for local estimates; else the one that hintrelay brings
     events_kept: Annotated[int, Field(ge=1000)] = 1_000_000  #: entries of the event stream, about
 

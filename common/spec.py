@@ -99,7 +99,33 @@ class FinetuneSpec(_Part):
 class DeploySpec(_Part):
     """How the tuned model gets a name that answers."""
 
-    mode: Literal["manual"] = "manual"  #: manual: wait until somebody registers a name
+    MINUTES: ClassVar[int] = 60  #: of an endpoint, unless `max_minutes` says otherwise
+    IDLE_MINUTES: ClassVar[int] = 30  #: the least that the platform takes
+
+    mode: Literal["manual", "detect", "auto"] = "manual"  #: wait for a name | also look for one | start and stop one
+    hardware: Text | None = None  #: with auto: as the platform names it; else the cheapest that serves the model
+    config: Text | None = None  #: with auto: the platform's config, instead of hardware
+    max_minutes: Annotated[int, Field(ge=1, le=1440)] | None = None  #: with auto: it ends after these, whatever runs
+    inactive_minutes: Annotated[int, Field(ge=30, le=1440)] | None = None  #: with auto: the platform's own timeout
+    preflight: bool | None = None  #: with auto: false pays for the fine-tune though no config serves its model
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        only_auto = ("hardware", "config", "max_minutes", "inactive_minutes", "preflight")
+        given = [name for name in only_auto if getattr(self, name) is not None]
+        if given and self.mode != "auto":
+            raise ValueError(f"{given[0]} goes with mode: auto, but mode is {self.mode}")
+        if self.hardware and self.config:
+            raise ValueError("hardware and config: give one of them; a config says its hardware")
+        return self
+
+    @property
+    def minutes(self) -> int:
+        return self.max_minutes or self.MINUTES
+
+    @property
+    def idle_minutes(self) -> int:
+        return self.inactive_minutes or self.IDLE_MINUTES
 
 
 class GenerateSpec(_Part):
@@ -123,6 +149,8 @@ ADDED = (
     ("evaluate", "unavailable"),
     ("evaluate", "baseline"),
     ("evaluate", "baseline_name"),
+    ("limits", "max_endpoints"),
+    *(("deploy", name) for name in ("hardware", "config", "max_minutes", "inactive_minutes", "preflight")),
 )
 
 
@@ -165,6 +193,7 @@ class LimitsSpec(_Part):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 5  #: of each stage
     max_cost_usd: Annotated[float, Field(gt=0, le=1_000_000)] | None = None  #: of the job; what exceeds it is not paid
     max_running: Annotated[int, Field(ge=1, le=100_000)] | None = None  #: runs at the platform at once, of all jobs
+    max_endpoints: Annotated[int, Field(ge=1, le=1000)] | None = None  #: this job starts one only while fewer run
 
 
 class JobSpec(_Part):

@@ -228,6 +228,10 @@ class Store(Claims):
         with reaching(self.url):
             self.client.xadd(Keys.events, entry, maxlen=int(self._kept), approximate=True)
 
+    def wake(self, job_id: str) -> bool:
+        """What an unfinished job waits for has happened: it is looked at now."""
+        return self._call(self._scripts.wake, [Keys.job(job_id), Keys.due], [self._now(), job_id])
+
     def take_tick(self, period_s: float) -> bool:
         """Whether this tick is the one that works in its slot."""
         with reaching(self.url):

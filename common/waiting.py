@@ -23,14 +23,18 @@ def waiting(job: Job, now_ms: int | None = None) -> str | None:
         return f"{job.stage} is at work on {job.owner}{_share(job)}{ending}"
     if 0 < job.deadline <= now:
         return f"waits for the next worker to end it: its deadline was at {_at(job.deadline)}"
-    if job.not_before > now or (job.snooze and not job.not_before):  # without a time: it waits for its turn
+    seeks = job.state is JobState.TRAINED and not job.deployment and job.facts.get("mode") == "detect"
+    turn = bool(job.snooze) and not job.not_before  # without a time: it waits for its turn
+    if (turn or job.not_before > now) and not (seeks and job.attempt == 1):
         return _deferred(job)
     return _resting(job)
 
 
 def needs_a_person(job: Job) -> bool:
-    """Whether nothing moves the job on but somebody's registration of a name."""
-    return job.state is JobState.TRAINED and not job.deployment and not job.wish
+    """Whether nothing moves the job on but somebody: who registers a name, another one, or deploys the model."""
+    if job.state is not JobState.TRAINED or job.wish:
+        return False
+    return bool(job.facts.get("refusal")) if job.deployment else job.facts.get("mode") != "auto"
 
 
 def command_for(job: Job) -> str:
@@ -44,6 +48,9 @@ def _deferred(job: Job) -> str:
         return f"{stage} is tried again at {_at(job.not_before, seconds=True)}: {job.snooze}"
     if not job.snooze:
         return f"{stage} waits until {_at(job.not_before, seconds=True)}"
+    if needs_a_person(job) and job.deployment:
+        again = _at(job.not_before, seconds=True)
+        return f"{stage} waits: {job.snooze}; it is asked again at {again}, or give another name: {command_for(job)}"
     return f"{stage} waits: {job.snooze}"
 
 
@@ -51,12 +58,16 @@ def _resting(job: Job) -> str:
     since = f"since {_at(job.since)}"
     if job.state is JobState.TRAINING:
         return f"trains on the platform ({_run(job)}) {since}, until {_at(job.deadline)} at most; run {job.run_id}"
-    if needs_a_person(job):
-        return f"waits for a deployment name {since}: {command_for(job)}"
-    if job.state is JobState.TRAINED:
-        return f"waits for the next tick to take up the name {job.deployment}"
+    if job.state is JobState.TRAINED and not job.deployment and job.facts.get("mode") != "auto":
+        return f"waits for {_sought(job)} {since}: {command_for(job)}"
     step = STAGES[job.state]
     return f"waits for a worker of the queue {step.queue.partition('.')[2]} to {step.name}, {since}"
+
+
+def _sought(job: Job) -> str:
+    if job.facts.get("mode") == "detect":
+        return f"an endpoint that serves {job.facts.get('output_name') or 'its model'}, or a deployment name,"
+    return "a deployment name"
 
 
 def _run(job: Job) -> str:

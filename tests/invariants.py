@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from common.endpoints import Entry, EntryState
 from common.events import Event
 from common.keys import Keys
+from common.ledger import Ledger
 from common.pipeline import queue_of
 from common.states import FINISHED, MOVES, JobState
 from common.store import Store
@@ -28,6 +30,24 @@ def assert_invariants(store: Store) -> None:
     assert reached == {job.id: job.state for job in jobs.values()}
     for job in jobs.values():
         assert not (job.finished and (job.wish or job.lease_until)), job
+
+
+def assert_ledger(store: Store, ledger: Ledger) -> None:
+    """Each entry is where its state says; each need has one open entry; what may run has a deadline and a price."""
+    wanted, running, closed = ledger.wanted(10_000), ledger.running(), ledger.closed()
+    assert {one.state for one in wanted} <= {EntryState.WANTED}
+    assert {one.state for one in running} <= {EntryState.STARTING, EntryState.RUNNING, EntryState.STOPPING}
+    assert {one.state for one in closed} <= {EntryState.CLOSED}
+    names = [one.name for one in (*wanted, *running, *closed)]
+    assert len(names) == len(set(names))
+    unfinished: dict[str, Entry] = {one.need: one for one in (*wanted, *running) if one.need}
+    assert {need: one.name for need, one in unfinished.items()} == store.client.hgetall(Keys.endpoints_open)
+    for one in running:
+        assert one.until
+        assert not one.need or one.price is not None, one
+    for one in closed:
+        assert one.minutes is not None
+        assert one.why
 
 
 def _replayed(store: Store) -> dict[str, str]:

@@ -13,11 +13,13 @@ from common.artifacts import ArtifactStore
 from common.commands import Commands
 from common.connection import connect
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM
+from common.ledger import Ledger
 from common.names import fingerprint
 from common.sender import Sender
 from common.settings import Settings
 from common.store import Store
 from worker.adapters.datasets import DatasetFiles
+from worker.endpoints.keeper import Bounds, Keeper
 from worker.leases import LeaseKeeper
 from worker.pacing import Paces
 from worker.ports import Ports
@@ -47,6 +49,7 @@ def make_store(settings: Settings, role: str) -> Store:
 def make_ports(settings: Settings, *, hints: bool) -> Ports:
     """The real adapters. HintEval's only where `hints`: it is heavy, and a light install does not have it."""
     from worker.adapters.together import TogetherPlatform
+    from worker.adapters.together_endpoints import TogetherEndpoints
 
     key = settings.api_key.get_secret_value()
     paces = Paces(
@@ -55,6 +58,7 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
         platform_rps=settings.platform_rps,
         model_rps=settings.model_rps,
     )
+    endpoints = TogetherEndpoints(root=settings.platform_root, chat_url=settings.chat_url, api_key=key)
     return Ports(
         platform=TogetherPlatform(
             base_url=settings.platform_url,
@@ -64,6 +68,8 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
         ),
         artifacts=ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch"),
         datasets=DatasetFiles(settings.data_roots),
+        endpoints=endpoints,
+        catalog=endpoints,
         doubt_s=settings.doubt_seconds,
         max_running=settings.max_running,
         sleep=time.sleep,
@@ -115,6 +121,7 @@ def build(settings: Settings, queues: Sequence[str], stop: StopFlag, ports: Port
         sender,
         queues=frozenset(QUEUES[name] for name in queues),
         lease_s=settings.lease_seconds,
+        ledger=Ledger.beside(store, settings.installation or ""),
     )
     tick = None
     if "platform" in queues:
@@ -126,8 +133,20 @@ def build(settings: Settings, queues: Sequence[str], stop: StopFlag, ports: Port
             look_s=settings.look_seconds,
             max_backlog=settings.max_backlog,
             max_running=settings.max_running,
+            keeper=_keeper(settings, store, ports),
         )
     return Machine(runner, tick)
+
+
+def _keeper(settings: Settings, store: Store, ports: Ports) -> Keeper:
+    bounds = Bounds(
+        most=settings.max_endpoints,
+        each=settings.hints_concurrency,
+        provision_ms=int(settings.provision_seconds * 1000),
+        doubt_ms=int(settings.doubt_seconds * 1000),
+    )
+    ledger = Ledger.beside(store, settings.installation or "")
+    return Keeper(store, ledger, ports.endpoints, ports.catalog, bounds)
 
 
 def make_commands(settings: Settings) -> Commands:

@@ -8,9 +8,12 @@ from typing import Any
 
 from common.errors import HintrelayError, StaleMove
 from common.job import Job
+from common.ledger import Ledger
 from common.shared_pieces import share, shared, unshare
 from common.store import Store
+from worker.endpoints.asking import Asking
 from worker.leases import Held
+from worker.serving import Standing
 from worker.stopping import StopFlag
 
 SELDOM_S = 0.5  #: between two writes of a stage's progress
@@ -27,7 +30,7 @@ class Stopping(HintrelayError):
 class JobDesk:
     """One job's desk. `platform` tells the files of one platform from another's."""
 
-    def __init__(self, store: Store, held: Held, job: Job, stop: StopFlag, platform: str) -> None:
+    def __init__(self, store: Store, held: Held, job: Job, stop: StopFlag, platform: str, ledger: Ledger) -> None:
         self._store = store
         self._held = held
         self._job = job
@@ -35,6 +38,8 @@ class JobDesk:
         self._platform = platform
         self._written = 0.0
         self.noted: dict[str, Any] = {}  #: facts that this stage wrote
+        self._ledger = ledger
+        self._asking = Asking(ledger, job, self.note)
 
     def note(self, **facts: Any) -> None:
         self.noted |= facts
@@ -95,6 +100,18 @@ class JobDesk:
 
     def alone(self, name: str) -> bool:
         return self._store.alone(f"{self._platform} {name}", self._job.id)
+
+    def endpoint(self, model: str, *, base: bool = False) -> Standing:
+        return self._asking.want(model, base=base)
+
+    def leave(self, model: str) -> None:
+        self._asking.leave(model)
+
+    def endpoint_ended(self) -> str | None:
+        return self._asking.ended()
+
+    def seek(self) -> None:
+        self._ledger.seek(self._job.id)
 
     def _must(self, done: bool) -> None:
         if not done:

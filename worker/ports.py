@@ -12,6 +12,7 @@ from common.errors import Transient
 from common.job import Pointer
 from common.metrics import Metric
 from common.spec import FinetuneSpec, GenerateSpec
+from worker.serving import Catalog, Endpoints, Standing
 
 Request = dict[str, Any]  #: a request of the platform's, opaque to the stages
 Progress = Callable[[int, int], None]  #: (done, total)
@@ -222,6 +223,19 @@ class Desk(Protocol):
     def alone(self, name: str) -> bool:
         """Whether this job may do `name` now, as the only one (upload these bytes); for a minute from each time."""
 
+    def endpoint(self, model: str, *, base: bool = False) -> Standing:
+        """Ask for an endpoint that serves `model` for this job, and where it stands. Asked again, it is the same one;
+        a base model's is shared with other jobs. Nothing is awaited: the job is woken when something changes."""
+
+    def leave(self, model: str) -> None:
+        """The job needs a base model's endpoint no longer."""
+
+    def endpoint_ended(self) -> str | None:
+        """Why the endpoint that the job asks has ended; None while it runs, or where it is not one of ours."""
+
+    def seek(self) -> None:
+        """Look for an endpoint that somebody else started for the job's model."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -233,6 +247,8 @@ class Ports:
     hint_model: HintModel
     scorer: Scorer
     judge: Judge
+    endpoints: Endpoints
+    catalog: Catalog
     max_running: int | None = None  #: runs at once; None is any number
     doubt_s: float = 45.0  #: a run whose creation was not confirmed may appear in the list this late
     sleep: Callable[[float], None] = lambda seconds: None

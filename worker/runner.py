@@ -14,6 +14,7 @@ from common.backoff import full_jitter
 from common.claims import Claimed, Refusal, Take
 from common.errors import ArtifactLost, Busy, HintrelayError, Permanent, StaleMove, Transient, Unreachable
 from common.job import Job, Lease
+from common.ledger import Ledger
 from common.outcomes import Advance, AwaitSlot, Outcome, Reject, Snooze
 from common.pipeline import CANCEL, STAGES, Step, rest, starts_from
 from common.states import JobState, reached
@@ -101,6 +102,7 @@ class Runner:
         *,
         queues: frozenset[str],
         lease_s: float,
+        ledger: Ledger | None = None,
     ) -> None:
         self._store = store
         self._keeper = keeper
@@ -110,6 +112,7 @@ class Runner:
         self._waker = waker
         self._queues = queues
         self._lease_ms = int(lease_s * 1000)
+        self._ledger = ledger or Ledger.beside(store)
 
     def run(self, job_id: str, stage: str) -> Ran:
         """One message's work: the jobs that are next in line, else the message's own. Never raises: what cannot be
@@ -173,7 +176,7 @@ class Runner:
             ending = bool(job.wish) or job.now >= job.deadline or held.ending
             name = CANCEL.name if ending else stage
             structlog.contextvars.bind_contextvars(stage=name, attempt=job.attempt)
-            desk = JobDesk(self._store, held, job, self._stop, self._ports.platform.name)
+            desk = JobDesk(self._store, held, job, self._stop, self._ports.platform.name, self._ledger)
             outcome = self._attempt(name, job, desk)
             if not isinstance(outcome, Advance):
                 self._settle(outcome, lease, job, name)
@@ -296,4 +299,15 @@ class Runner:
 
 
 #: facts that stand in the event of their move
-_TOLD = ("file_id", "run_id", "output_name", "counts", "scores", "hints", "results", "training", "unavailable")
+_TOLD = (
+    "file_id",
+    "run_id",
+    "output_name",
+    "deployment",
+    "counts",
+    "scores",
+    "hints",
+    "results",
+    "training",
+    "unavailable",
+)

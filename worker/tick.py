@@ -15,6 +15,7 @@ from common.job import Job
 from common.pipeline import CANCEL, QUEUES, STAGES, Step, rest
 from common.states import JobState
 from common.store import Store
+from worker.endpoints.keeper import Keeper
 from worker.ports import Platform
 from worker.watch_runs import RunWatch
 
@@ -46,6 +47,7 @@ class Tick:
         look_s: float,
         max_backlog: int,
         max_running: int | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self._store = store
         self._nudges = nudges
@@ -54,6 +56,7 @@ class Tick:
         self._look_ms = int(look_s * 1000)
         self._max_backlog = max_backlog
         self._max_running = max_running
+        self._keeper = keeper
         self._busy = threading.Lock()
 
     def run(self) -> bool:
@@ -71,6 +74,8 @@ class Tick:
                 if due < TAKEN:
                     break
             self._feed()
+            if self._keeper is not None:
+                self._keeper.run()
             return True
         finally:
             self._busy.release()
@@ -94,13 +99,12 @@ class Tick:
                 nudges.append((job.id, [CANCEL]))
             elif job.not_before > now:
                 later.append((job, job.not_before))
-            elif job.state in STAGES:
-                ready.append(job)
             elif job.state is JobState.TRAINING:
                 later += self._training(job, now, answered)
+            elif job.state is JobState.TRAINED and not (job.deployment or job.facts.get("mode")):
+                later.append((job, now + FAR_LOOK_MS))
             else:
-                self._deployed(job)
-                later += [] if job.deployment else [(job, now + FAR_LOOK_MS)]
+                ready.append(job)
         self._store.postpone(later)
         self._store.enter(ready, self._store.nudge_ms)
         self._send(nudges)
@@ -113,15 +117,6 @@ class Tick:
             return []
         spread = random.uniform(0.9, 1.1)  # noqa: S311  # spreads looks over ticks
         return [(job, now + int(self._look_ms * spread))]
-
-    def _deployed(self, job: Job) -> None:
-        """A trained job whose name is registered: it stands in line for generation."""
-        if not job.deployment:
-            return
-        data = {"name": job.deployment}
-        if not self._store.move(job.id, JobState.TRAINED, JobState.DEPLOYED, look_ms=self._store.nudge_ms, data=data):
-            return
-        log.info("generation_triggered", job=job.id, deployment=job.deployment)
 
     def _feed(self) -> None:
         """Wake workers of each queue in which more jobs stand in line than messages wait: a lost one costs a tick."""

@@ -6,10 +6,11 @@
 -- returns 1 given back | 0 refused: the lease is somebody else's by now
 local time = redis.call('TIME')
 local now = tonumber(ARGV[1]) or (time[1] * 1000 + math.floor(time[2] / 1000))
-local r = redis.call('HMGET', KEYS[1], 'lease', 'deadline', 'wish')
+local r = redis.call('HMGET', KEYS[1], 'lease', 'deadline', 'wish', 'again')
 if r[1] ~= ARGV[3] then return 0 end
 local at = now + tonumber(ARGV[5])
-if r[3] ~= '' then at = now end
+if r[3] ~= '' or (r[4] == '1' and ARGV[4] == 'snooze') then at = now end  -- what it waits for has come meanwhile
+if r[4] then redis.call('HDEL', KEYS[1], 'again') end
 redis.call('HSET', KEYS[1], 'lease', '', 'lease_until', 0, 'not_before', at, 'snooze', ARGV[6], 'updated', now)
 if ARGV[4] == 'retry' then redis.call('HINCRBY', KEYS[1], 'attempt', 1) end
 if #ARGV > 10 then redis.call('HSET', KEYS[1], unpack(ARGV, 11)) end

@@ -9,7 +9,7 @@
 -- returns {now (ms), wish, how many stand in the line that it entered} | false: lease or state are somebody else's by now
 local now, id, token, from, to = clock(ARGV[1]), unpack(ARGV, 2, 5)
 local r = redis.call('HMGET', KEYS[1], 'state', 'lease', 'lease_until', 'created', 'deadline', 'deadline_ms', 'wish',
-  'batch', 'priority')
+  'batch', 'priority', 'deployment', 'mode')
 if r[1] ~= from or (token ~= '' and r[2] ~= token) then return false end
 if token == '' and r[2] ~= '' and tonumber(r[3]) > now then return false end
 local deadline = ARGV[12] == 'extend' and now + tonumber(r[6]) or tonumber(r[5])
@@ -24,7 +24,7 @@ redis.call('HINCRBY', KEYS[1], 'rev', 1)
 redis.call('ZREM', KEYS[3], id)
 redis.call('ZADD', KEYS[4], tonumber(r[4]), id)
 redis.call('ZREM', KEYS[7], id)
-local waiting, till = 0, now + (tonumber(ARGV[7]) or 0)
+local waiting, till, named = 0, now + (tonumber(ARGV[7]) or 0), to ~= 'trained' or (r[10] or '') .. (r[11] or '') ~= ''
 if ARGV[7] ~= '' then
   redis.call('HSET', KEYS[1], 'lease_until', till)
   redis.call('ZADD', KEYS[2], till, id)
@@ -34,7 +34,7 @@ elseif ARGV[6] == '' then
 else
   redis.call('HSET', KEYS[1], 'lease', '', 'lease_until', 0)
   redis.call('ZADD', KEYS[2], r[7] ~= '' and now or math.min(now + tonumber(ARGV[6]), deadline), id)
-  if ARGV[13] == 'enter' then waiting = enter_line(KEYS[8], KEYS[9], id, r[4], to, r[8], r[9]) end
+  if ARGV[13] == 'enter' and named then waiting = enter_line(KEYS[8], KEYS[9], id, r[4], to, r[8], r[9]) end
 end
 tell(KEYS[5], ARGV[8], id, ARGV[9], from, to, ARGV[10], now, ARGV[11])
 return {tostring(now), r[7] or '', waiting}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from common.artifacts import ArtifactStore
     from common.dead import DeadLetters
+    from common.ledger import Ledger
     from common.records import Records
     from common.settings import Settings
     from producer.client import Producer
@@ -54,6 +55,12 @@ class Tools:
         from common.dead import DeadLetters
 
         return DeadLetters(self.producer.store.client, self.settings.redis_url)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        from common.ledger import Ledger
+
+        return Ledger.beside(self.records, self.settings.installation or "")
 
     @cached_property
     def broker(self) -> redis.Redis:

@@ -31,6 +31,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "beat": ("producer.cli.roles:beat", "Send the tick; any number may run."),
         "sandbox": ("producer.cli.roles:sandbox", "Run the stand-in for the platform."),
         "doctor": ("producer.cli.doctor:doctor", "Check every dependency and say how to mend it."),
+        "endpoints": (
+            "producer.cli.endpoints:endpoints",
+            "Show the endpoints that hintrelay started, and end them.",
+        ),
         "dead": ("producer.cli.dead:dead", "Look after messages that could not be accepted."),
         "schema": ("producer.cli.schema:schema", "Print a JSON Schema: of job, message or event."),
         "demo": ("producer.cli.demo.command:demo", "Run a small sweep by itself, from data to scored hints."),

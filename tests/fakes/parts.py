@@ -14,8 +14,10 @@ from common.job import Job
 from common.metrics import Metric
 from common.spec import GenerateSpec, JobSpec
 from common.states import JobState
+from tests.fakes.endpoints import FakeEndpoints
 from tests.fakes.platform import FakePlatform
 from worker.ports import Answer, Item, Ports, Score, Unscorable
+from worker.serving import Standing
 
 
 class FakeClock:
@@ -123,6 +125,11 @@ class FakeDesk:
     under_way: int = 0  #: runs of other jobs
     lost: bool = False
     yielded: bool = False
+    standing: Standing = field(default_factory=lambda: Standing("hr-1", "its endpoint waits for room"))
+    asked_for: list[tuple[str, bool]] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    ended: str | None = None
+    seeks: bool = False
     clock: FakeClock = field(default_factory=FakeClock)
 
     def note(self, **facts: Any) -> None:
@@ -181,6 +188,19 @@ class FakeDesk:
 
     def unshare(self, name: str) -> None:
         self.shelves.pop(name, None)
+
+    def endpoint(self, model: str, *, base: bool = False) -> Standing:
+        self.asked_for.append((model, base))
+        return self.standing
+
+    def leave(self, model: str) -> None:
+        self.left.append(model)
+
+    def endpoint_ended(self) -> str | None:
+        return self.ended
+
+    def seek(self) -> None:
+        self.seeks = True
 
     def later(self, state: JobState | None = None, **facts: Any) -> Job:
         """The job as the next claim reads it."""
@@ -254,9 +274,11 @@ def make_ports(
     clock: FakeClock | None = None,
     scorer: FakeScorer | None = None,
     judge: FakeJudge | None = None,
+    endpoints: FakeEndpoints | None = None,
 ) -> Ports:
     """Fakes, and a real artifact store in `folder`."""
     clock = clock or FakeClock()
+    endpoints = endpoints or FakeEndpoints(clock.ms)
     return Ports(
         platform=platform or FakePlatform(),
         artifacts=ArtifactStore(folder.as_uri(), scratch=folder / "scratch"),
@@ -264,5 +286,7 @@ def make_ports(
         hint_model=model or FakeHintModel(),
         scorer=scorer or FakeScorer(),
         judge=judge or FakeJudge(),
+        endpoints=endpoints,
+        catalog=endpoints,
         sleep=clock.sleep,
     )

@@ -13,11 +13,14 @@ from common.eventlog import EventLog
 from common.events import Event
 from common.job import Job
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM, Keys
+from common.ledger import Ledger
 from common.pipeline import Step
 from common.states import FINISHED
 from common.store import Store
+from tests.fakes.endpoints import FakeEndpoints
 from tests.fakes.parts import FakeClock, FakeHintModel, make_ports, make_spec
 from tests.fakes.platform import FakePlatform
+from worker.endpoints.keeper import Bounds, Keeper
 from worker.leases import LeaseKeeper
 from worker.runner import Runner, Then
 from worker.stages import BY_NAME, Stage
@@ -59,11 +62,16 @@ class Relay:
         self.platform = FakePlatform()
         self.model = FakeHintModel()
         self.stop = StopFlag()
-        self.ports = make_ports(folder, platform=self.platform, model=self.model, clock=self.clock)
-        self.keeper = LeaseKeeper(self.store, self.stop, lease_s=LEASE_S, limit_s=3600)
+        self.endpoints = FakeEndpoints(self.clock.ms)
+        self.ledger = Ledger.beside(self.store)
+        self.workers = 0  #: hints workers that give signs of life
+        self.ports = make_ports(
+            folder, platform=self.platform, model=self.model, clock=self.clock, endpoints=self.endpoints
+        )
+        self.leases = LeaseKeeper(self.store, self.stop, lease_s=LEASE_S, limit_s=3600)
         self.runner = Runner(
             self.store,
-            self.keeper,
+            self.leases,
             self.ports,
             stages or BY_NAME,
             self.stop,
@@ -71,7 +79,17 @@ class Relay:
             queues=frozenset({QUEUE_PLATFORM, QUEUE_HINTS}),
             lease_s=LEASE_S,
         )
-        self.ticker = Tick(self.store, self.platform, self.nudges, period_s=5, look_s=60, max_backlog=1000)
+        self.keeper = self.new_keeper()
+        self.ticker = self.new_tick()
+
+    def new_keeper(self, most: int = 4) -> Keeper:
+        """Of a process that has just begun."""
+        bounds = Bounds(most=most, each=2, provision_ms=1_800_000, doubt_ms=45_000)
+        return Keeper(self.store, self.ledger, self.endpoints, self.endpoints, bounds)
+
+    def new_tick(self, most: int = 4) -> Tick:
+        self.keeper = self.new_keeper(most)
+        return Tick(self.store, self.platform, self.nudges, period_s=5, look_s=60, max_backlog=1000, keeper=self.keeper)
 
     def submit(self, **changes: object) -> str:
         return self.commands.submit([Wanted(make_spec(**changes))])[0].job_id
@@ -86,6 +104,8 @@ class Relay:
 
     def tick(self, after_s: float = 5.0) -> None:
         self.clock.sleep(after_s)
+        if self.workers:
+            self.store.sign_of_life([f"hints box:{number}" for number in range(self.workers)])
         self.redis.delete(Keys.tick)  # its expiry is by the server's clock, which the tests do not move
         self.ticker.run()
 

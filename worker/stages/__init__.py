@@ -8,6 +8,7 @@ from common.job import Job
 from common.outcomes import Outcome
 from worker.ports import Desk, Ports
 from worker.stages.cancel import cancel
+from worker.stages.deploy import deploy
 from worker.stages.evaluate import evaluate
 from worker.stages.finetune import finetune
 from worker.stages.generate import generate
@@ -20,6 +21,7 @@ BY_NAME: dict[str, Stage] = {
     "prepare": prepare,
     "upload": upload,
     "finetune": finetune,
+    "deploy": deploy,
     "generate": generate,
     "evaluate": evaluate,
     "cancel": cancel,

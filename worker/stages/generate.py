@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from common.backoff import full_jitter
 from common.dataset import rows
+from common.errors import Permanent, Transient
 from common.job import Job
-from common.outcomes import Advance, Outcome, Snooze
+from common.outcomes import Advance, Outcome, Reject, Snooze
 from common.states import JobState
 from worker.asking import ask, with_hints
 from worker.ports import Desk, Ports
@@ -33,8 +34,21 @@ def generate(job: Job, ports: Ports, desk: Desk) -> Outcome:
 
     try:
         ask(todo, name, spec.generate, ports.hint_model, keep)
-    except Resting as exc:  # it gets on: that is waiting, not failing
+    except (Transient, Permanent) as exc:
+        ended = desk.endpoint_ended()
+        if ended is not None:
+            return _start_again(ended, name)
+        if not isinstance(exc, Resting):
+            raise
+        # it gets on: that is waiting, not failing
         return Snooze(full_jitter(1, after_s=exc.after_s), f"the model paused: {exc.message}")
     document, told = with_hints(subset, desk.kept(), spec.dataset.test)
     hints = ports.artifacts.put(document)
     return Advance(JobState.GENERATED, {"hints": hints.dump(), "counts": {**(job.facts.get("counts") or {}), **told}})
+
+
+def _start_again(why: str, name: str) -> Outcome:
+    """`retry` gets another endpoint, and asks what was not answered."""
+    message = f"the endpoint {name} ended before all questions were answered: {why}; answers are kept"
+    gone = {"deployment": None, "endpoint": None, "endpoint_id": None}
+    return Reject(message, code="endpoint_ended", resume=JobState.TRAINED, facts=gone)

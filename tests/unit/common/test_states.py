@@ -76,7 +76,7 @@ def test_the_table_of_states_names_each_with_its_stage_and_queue() -> None:
         ("prepared", ["upload", "finetune"]),
         ("uploaded", ["finetune"]),
         ("training", []),
-        ("trained", []),
+        ("trained", ["deploy", "generate", "evaluate"]),
         ("deployed", ["generate", "evaluate"]),
         ("generated", ["evaluate"]),
         ("succeeded", []),

@@ -60,12 +60,37 @@ def test_a_trained_job_waits_for_a_person_with_the_exact_command() -> None:
     assert command_for(job(JobState.TRAINED)) == "hintrelay deploy ab12cd34 NAME"
 
 
-def test_a_trained_job_with_a_name_waits_for_the_tick_and_for_nobody() -> None:
+def test_a_trained_job_with_a_name_waits_for_a_worker_and_for_nobody() -> None:
     facts = {"deployment": "acme/ready"}
-    assert sentence(JobState.TRAINED, facts) == "waits for the next tick to take up the name acme/ready"
+    assert sentence(JobState.TRAINED, facts).startswith("waits for a worker of the queue platform to deploy, since ")
     assert not needs_a_person(job(JobState.TRAINED, facts))
     assert not needs_a_person(job(JobState.TRAINED, wish="cancel"))
     assert not needs_a_person(job(JobState.TRAINING))
+
+
+def test_a_name_that_did_not_answer_needs_a_person_and_says_what_the_platform_said() -> None:
+    facts = {"deployment": "acme/mistyped", "refusal": "the platform answered 404"}
+    refused = {"not_before": NOW + 5000, "snooze": "acme/mistyped does not answer: the platform answered 404"}
+    text = sentence(JobState.TRAINED, facts, **refused)
+    assert text.startswith(
+        "deploy waits: acme/mistyped does not answer: the platform answered 404; it is asked again at "
+    )
+    assert text.endswith(": hintrelay deploy ab12cd34 NAME")
+    assert needs_a_person(job(JobState.TRAINED, facts, **refused))
+
+
+def test_a_job_that_looks_for_an_endpoint_says_so_and_a_person_may_help() -> None:
+    facts = {"mode": "detect", "output_name": "acme/tuned"}
+    text = sentence(JobState.TRAINED, facts, not_before=NOW + 5000, snooze="no endpoint serves acme/tuned yet")
+    assert text.startswith("waits for an endpoint that serves acme/tuned, or a deployment name, since ")
+    assert needs_a_person(job(JobState.TRAINED, facts))
+
+
+def test_a_job_with_an_endpoint_of_its_own_waits_for_nobody() -> None:
+    assert not needs_a_person(job(JobState.TRAINED, {"mode": "auto"}))
+    waits = {"not_before": NOW + 5000, "snooze": "the platform gets its endpoint hr-1 ready (PROVISIONING)"}
+    text = sentence(JobState.TRAINED, {"mode": "auto"}, **waits)
+    assert text == "deploy waits: the platform gets its endpoint hr-1 ready (PROVISIONING)"
 
 
 @pytest.mark.parametrize("state", [state for state in JobState if state not in FINISHED])

@@ -21,7 +21,7 @@ def runner_of(relay: Relay, *queues: str) -> Runner:
     """A worker that serves only these queues."""
     return Runner(
         relay.store,
-        relay.keeper,
+        relay.leases,
         relay.ports,
         BY_NAME,
         relay.stop,
