@@ -3,7 +3,7 @@
 -- ARGV 1 now (ms, '' = the server's clock)  2 fixed cap (requests/s, '' = none)  3 requests sent since the last call
 --      4 longest wait (ms): who would wait longer takes no place
 -- returns {'free'} | {'go', wait (ms), rate} | {'busy', wait (ms), rate}: rate in requests/s, '' where there is none
--- After 8 s without a refusal the rate grows by a quarter each second, and after 60 s it is forgotten; before that by 1 %.
+-- The rate grows by 1 % a second (0.05 at least); after 8 s without a refusal by a quarter; after 60 s it is forgotten.
 local time = redis.call('TIME')
 local now = tonumber(ARGV[1]) or (time[1] * 1000 + math.floor(time[2] / 1000))
 local r = redis.call('HMGET', KEYS[1], 'rate', 'pause', 'next', 'behind', 'limited', 'raised', 'second', 'count', 'before')
@@ -15,7 +15,7 @@ if second ~= tonumber(r[7]) then
 end
 if rate and now - raised >= 1000 then
   local calm, steps = now - (tonumber(r[5]) or 0), math.min(math.floor((now - raised) / 1000), 20)
-  if calm > 8000 then rate = rate * 1.25 ^ steps else rate = rate * (1 + 0.01 * steps) end
+  if calm > 8000 then rate = rate * 1.25 ^ steps else rate = rate + steps * math.max(0.01 * rate, 0.05) end
   if calm > 60000 then rate = nil end
   redis.call('HSET', KEYS[1], 'rate', rate or '', 'raised', now)
 end

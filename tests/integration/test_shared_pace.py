@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +15,8 @@ import pytest
 from common.connection import Client
 from common.keys import Keys
 from tests.e2e.stack import ROOT
+from worker.adapters.together import TogetherPlatform
+from worker.pacing import Paces
 
 RPS = 20.0
 
@@ -44,3 +48,17 @@ def test_two_processes_keep_one_limit_and_go_faster_again_when_it_is_lifted(
     assert valkey.zcard(Keys.paces) == 1
     limited.delete("/limits")
     assert two_processes(valkey_url, sandbox_url, 200) > 1.2 * slow
+
+
+def test_a_call_that_sends_several_requests_keeps_the_limit_too(
+    valkey: Client, sandbox_url: str, limited: httpx.Client, tmp_path: Path
+) -> None:
+    """Found by use: an upload is three requests, was taken for one, and each refusal halved the rate of everybody."""
+    limited.post("/limits", json={"platform_rps": 6, "burst": 1}).raise_for_status()
+    pace = Paces(valkey, "5f0c2a91b3d4", platform_rps=5).of_platform()
+    platform = TogetherPlatform(base_url=f"{sandbox_url}/v1", api_key="any", timeout_s=10, pace=pace)
+    for number in range(2):
+        path = tmp_path / f"{number}.jsonl"
+        path.write_text(f'{{"text": "{secrets.token_hex(8)}"}}\n')
+        platform.upload(path, lambda done, total: None)
+    assert limited.get("/limits").json()["refused"] == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +15,8 @@ from together.types import FinetuneModelLimits
 
 from common.errors import Permanent, Transient
 from common.spec import FinetuneSpec
-from worker.adapters.together_errors import definite_refusal, learn, translate
+from worker.adapters.http_pace import HttpPace
+from worker.adapters.together_errors import definite_refusal, translate
 from worker.adapters.together_runs import mark_of, run_from
 from worker.pacing import Pace, Unpaced
 from worker.ports import Absent, FileStatus, InDoubt, Progress, Request, Run
@@ -32,12 +32,12 @@ class TogetherPlatform:
 
     def __init__(self, *, base_url: str, api_key: str, timeout_s: float, pace: Pace | None = None) -> None:
         self.name = base_url
-        self._pace = pace or Unpaced()
+        self._pace = HttpPace(pace or Unpaced(), base_url)
         self._client = together.Together(
             api_key=api_key, base_url=base_url, timeout=httpx.Timeout(timeout_s, connect=5.0), max_retries=1
         )
         # on the SDK's own httpx client: another one would not close itself, as the SDK's does
-        self._client._client.event_hooks = {"response": [partial(learn, self._pace)]}
+        self._client._client.event_hooks = self._pace.hooks
         self._listed: dict[str, tuple[object, Run]] = {}  #: what the last list said, so that equal items are one Run
         self._limits: dict[str, FinetuneModelLimits] = {}
         self._once = self._client.with_options(max_retries=0)

@@ -33,6 +33,6 @@ def _slot(job: Job, ports: Ports, desk: Desk) -> Outcome | None:
     under_way = desk.intend(most)
     if under_way is None:
         return None
-    runs = "1 run" if under_way == 1 else f"{under_way} runs"
-    why = f"{runs} of at most {most} {'is' if under_way == 1 else 'are'} under way; the next one that ends makes room"
-    return AwaitSlot(own, why)
+    runs = "run is" if most == 1 else "runs are"
+    # at most 64 bytes, up to which Redis packs a record: one in the line then takes half of the memory
+    return AwaitSlot(own, f"{under_way} of at most {most} {runs} under way; one that ends makes room")

@@ -46,7 +46,7 @@ def test_a_job_that_waits_says_for_what_and_costs_no_nudge(relay: Relay) -> None
     late = relay.submit(limits__max_running=1)
     relay.drive()
     words = waiting(relay.get(late), relay.clock.ms())
-    assert words == "finetune waits: 1 run of at most 1 is under way; the next one that ends makes room"
+    assert words == "finetune waits: 1 of at most 1 run is under way; one that ends makes room"
     for _ in range(10):
         relay.tick(60)
         assert relay.nudges.sent == []
@@ -86,7 +86,7 @@ def test_the_limit_for_all_jobs_counts_where_the_spec_has_none(tmp_path: Path) -
     ports = replace(make_ports(tmp_path), max_running=3)
     desk = FakeDesk(make_job(JobState.UPLOADED, make_spec(limits__max_running=7), file_id="file-1"), under_way=3)
     outcome = finetune(desk.later(), ports, desk)
-    assert outcome == AwaitSlot(7, "3 runs of at most 3 are under way; the next one that ends makes room")
+    assert outcome == AwaitSlot(7, "3 of at most 3 runs are under way; one that ends makes room")
 
 
 def test_a_check_that_refuses_is_obeyed_before_the_slot_is_taken(
