@@ -15,15 +15,18 @@ from rich.console import Console
 
 from benchmarks.kit import machine, results, screen
 from benchmarks.kit.rounds import Benchmark, Options, play
+from common import logs
+from common.settings import Settings
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("relay", "submit")
+NAMES = ("relay", "stages", "realistic", "waiting", "submit", "generation", "prepare", "idle")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0, also where a goal is missed: benchmarks inform. `--strict`: then 1."""
     args = _parser().parse_args(argv)
     console = Console(stderr=True)
+    logs.configure(Settings(log_level="WARNING"))
     about = machine.describe()
     for name, value in about.items():
         console.print(f"{name}: {value}", highlight=False)
@@ -52,7 +55,7 @@ def _one(bench: Benchmark, options: Options, folder: Path, about: dict[str, str]
     began = time.monotonic()
     table = play(bench, options)
     verdicts = bench.judge(table)
-    screen.show(Console(width=None if sys.stdout.isatty() else 160), bench, table, verdicts)
+    screen.show(Console(width=None if sys.stdout.isatty() else 190), bench, table, verdicts)
     results.write(folder, bench, table, verdicts, {**about, "seconds": f"{time.monotonic() - began:.0f}"})
     options.say(f"{bench.name} took {time.monotonic() - began:.0f} s; load now {os.getloadavg()[0]:.1f}")
     return sum(verdict.met is False for verdict in verdicts)

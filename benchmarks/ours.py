@@ -22,9 +22,12 @@ class Installation:
     settings: Settings
     server: Valkey
     crew: Crew
+    environ: dict[str, str]
 
-    def customer(self, *, four: bool = False) -> Customer:
-        return Customer(self.settings, four=four)
+    def customer(self, *, four: bool = False, url: str = "") -> Customer:
+        """One of this installation, or of another database."""
+        settings = self.settings.model_copy(update={"redis_url": url}) if url else self.settings
+        return Customer(settings, four=four)
 
     def start_workers(self, layouts: Sequence[Sequence[str]]) -> None:
         """One process for each list of words that `python -m benchmarks.crew` takes."""
@@ -50,4 +53,4 @@ def installation(folder: Path, platform_url: str = "http://127.0.0.1:9", **env: 
             **env,
         }
         with Crew(folder, environ) as crew:
-            yield Installation(settings.load(environ=environ, folder=folder), server, crew)
+            yield Installation(settings.load(environ=environ, folder=folder), server, crew, environ)

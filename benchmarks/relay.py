@@ -49,8 +49,12 @@ def _ours(options: Options, layout: str) -> Figures:
     count = options.count(1000, 2000)
     with installation(_folder(options)) as place:
         place.start_workers([[*words, "--road", "four"] for words in LAYOUTS[layout]])
-        customer = place.customer(four=True)
-        return drain(place.crew, customer.submit, customer.succeeded, count, place.server.crew)
+        here = place.customer(four=True)
+
+        def send(url: str, how_many: int) -> None:
+            place.customer(four=True, url=url).submit(how_many)
+
+        return drain(place.crew, send, here.succeeded, count, place.server)
 
 
 def judge(table: Table) -> list[Verdict]:

@@ -63,13 +63,27 @@ class AtOnce:
         return [[Score(f"bench-{metric}", 0.5) for _ in item.hints] for item in items]
 
 
-def quick_ports(settings: Settings) -> Ports:
-    """The real platform adapter, artifacts and data sets; a model and a scorer that answer at once."""
+class Asking(AtOnce):
+    """Asks the platform over HTTP, and no more than that."""
+
+    def __init__(self, settings: Settings) -> None:
+        import httpx
+
+        self._client = httpx.Client(base_url=settings.chat_url, timeout=60)
+
+    def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
+        body = {"model": model, "messages": [{"role": "user", "content": question}]}
+        told = self._client.post("/chat/completions", json=body).raise_for_status().json()
+        return Answer(tuple(told["choices"][0]["message"]["content"].splitlines()))
+
+
+def quick_ports(settings: Settings, road: str) -> Ports:
+    """The real platform adapter, artifacts and data sets; a model and a scorer that answer at once, or over HTTP."""
     from dataclasses import replace
 
     from worker.bootstrap import make_ports
 
-    at_once = AtOnce()
+    at_once = Asking(settings) if road == "chat" else AtOnce()
     return replace(make_ports(settings, hints=False), hint_model=at_once, scorer=at_once)
 
 
@@ -91,7 +105,11 @@ class Customer:
         return ids
 
     def succeeded(self) -> int:
-        return int(self._client.zcard(Keys.state(JobState.SUCCEEDED)))
+        return self.count(JobState.SUCCEEDED)
+
+    def count(self, state: JobState) -> int:
+        """How many jobs are in a state."""
+        return int(self._client.zcard(Keys.state(state)))
 
 
 class FourSteps:

@@ -21,7 +21,8 @@ from benchmarks.kit.rounds import Benchmark, Chart, Column, Figures, Options, Su
 from benchmarks.kit.servers import valkey
 from benchmarks.ours import Installation, installation
 from benchmarks.roads import plain_document
-from common.drafts import NewJob
+from benchmarks.seeding import bring
+from common.states import JobState
 
 OURS = "hintrelay submit_all, one matrix"
 CLI = "hintrelay submit SPEC, the whole command"
@@ -46,7 +47,7 @@ def subjects(options: Options) -> Iterator[list[Subject]]:
     count = options.count(FINISHED)
     with installation(options.folder / "finished") as place:
         options.say(f"submit: putting {count:,} finished jobs into a store")
-        job = fill(place, count)
+        job = bring(place.customer().store, count, JobState.SUCCEEDED)[-1]
         yield senders + [
             Subject(f"{name}, {count:,} jobs", partial(_look, place, [job if w == "JOB" else w for w in words]))
             for name, words in LOOKS.items()
@@ -119,31 +120,6 @@ def _chains(options: Options) -> Figures:
             "jobs": float(count),
             "seconds": wall - start_s,
         }
-
-
-def fill(place: Installation, count: int) -> str:
-    """`count` jobs that have succeeded, written by the store's own scripts; the id of one."""
-    from common.states import ROAD, JobState
-
-    store = place.customer().store
-    spec = json.dumps(plain_document())
-    record = {"name": "bench", "spec": json.loads(spec), "max_attempts": 5}
-    made = ""
-    for start in range(0, count, 1000):
-        news = [NewJob(digest=str(n), deadline_ms=86_400_000, record=record) for n in range(min(1000, count - start))]
-        ids = [one.job_id for one in store.create(news)]
-        pipe = store.pipeline()
-        for job_id in ids:
-            for origin, target in itertools.pairwise(ROAD):
-                store.move(job_id, origin, target, _facts(target), pipe=pipe)
-        store.execute(pipe)
-        made = ids[-1]
-    assert store.get(made).state is JobState.SUCCEEDED, "the bench moves its jobs to the end"
-    return made
-
-
-def _facts(target: object) -> dict[str, object]:
-    return {"counts": {"train": 80, "test": 5}} if target == "prepared" else {}
 
 
 def _look(place: Installation, words: list[str]) -> Figures:

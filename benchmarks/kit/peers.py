@@ -38,7 +38,7 @@ class Peer:
 PEERS = (
     Peer("Celery chain, 2 solo workers", "celery_chain", "celery", 300, 600, extra=("solo",)),
     Peer("Celery chain, prefork 2", "celery_chain", "celery", 150, 400, processes=1, threads=2, extra=("prefork",)),
-    Peer("Celery chain, 2 x threads 4", "celery_chain", "celery", 0, 400, threads=4, extra=("threads",)),
+    Peer("Celery chain, 2 x threads", "celery_chain", "celery", 0, 400, threads=4, extra=("threads",)),
     Peer("dramatiq", "dramatiq_pipeline", "dramatiq", 500, 1000),
     Peer("huey", "huey_pipeline", "huey", 500, 1000),
     Peer("taskiq", "taskiq_pipeline", "taskiq", 0, 800, threads=10),
@@ -92,14 +92,14 @@ def run(
             for number in range(peer.processes):
                 crew.start(f"worker-{number}", [*script, "work", str(peer.threads), *peer.extra])
 
-            def send(how_many: int) -> None:
+            def send(url: str, how_many: int) -> None:
                 subprocess.run(
                     [*script, "send", str(how_many)],
                     cwd=SCRIPTS,
-                    env={**os.environ, **env},
+                    env={**os.environ, **env, "BENCH_REDIS_URL": url},
                     check=True,
                     timeout=300,
                     capture_output=True,
                 )
 
-            return drain(crew, send, lambda: server.number("bench:done"), count, server.crew)
+            return drain(crew, send, lambda: server.number("bench:done"), count, server)

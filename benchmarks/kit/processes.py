@@ -1,4 +1,4 @@
-"""Processes under measurement: started in groups of their own, paused, weighed, and stopped by their ids."""
+"""Processes under measurement: started in groups of their own, weighed, and stopped by their ids."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class Crew:
     """Some processes, each with its children. Ends them when the block is left, however that happens."""
 
     def __init__(self, folder: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
-        self._folder = folder
+        self.folder = folder
         self._env = dict(env or {})
         self._cwd = cwd
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def __enter__(self) -> Crew:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -39,13 +39,13 @@ class Crew:
 
     def start(self, name: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start one process; what it says goes to `<name>.log`."""
-        with (self._folder / f"{name}.log").open("ab") as out:
+        with (self.folder / f"{name}.log").open("ab") as out:
             process = subprocess.Popen(
                 list(command),
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
-                cwd=self._cwd or self._folder,
+                cwd=self._cwd or self.folder,
                 env={**clean_environ(), **self._env, **(env or {})},
                 start_new_session=True,
             )
@@ -60,11 +60,8 @@ class Crew:
         """Memory of all of them; what several share is counted once."""
         return sum(_pss_of(process) for process in self._tree()) / MB
 
-    def pause(self) -> None:
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._signal(signal.SIGCONT)
+    def pids(self) -> list[int]:
+        return [process.pid for process in self._tree()]
 
     def check(self) -> None:
         """Raises Broken, with the end of its log, when one has ended."""
@@ -84,13 +81,12 @@ class Crew:
                 raise Broken(f"{name} ended with code {code}:\n{self.tail(name)}")
 
     def tail(self, name: str, lines: int = 12) -> str:
-        text = (self._folder / f"{name}.log").read_text("utf-8", "replace")
+        text = (self.folder / f"{name}.log").read_text("utf-8", "replace")
         return "\n".join(text.splitlines()[-lines:])
 
     def stop(self, grace_s: float = 8.0) -> None:
         for _, process in reversed(self._running):
             if process.poll() is None:
-                _signal_group(process.pid, signal.SIGCONT)
                 process.terminate()
         until = time.monotonic() + grace_s
         for _, process in reversed(self._running):
@@ -99,10 +95,6 @@ class Crew:
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
         self._running.clear()
-
-    def _signal(self, number: int) -> None:
-        for _, process in self._running:
-            _signal_group(process.pid, number)
 
     def _tree(self) -> Iterator[psutil.Process]:
         for _, process in self._running:

@@ -141,7 +141,8 @@ def play(bench: Benchmark, options: Options) -> Table:
                 continue
             options.say(f"{bench.name}: round {number}, {subject.name}")
             try:
-                table.rows.setdefault(subject.name, []).append(subject.run())
+                table.rows.setdefault(subject.name, [])  # keeps its place where it breaks
+                table.rows[subject.name].append(subject.run())
             except Broken as exc:
                 table.faults[subject.name] = str(exc)
                 options.say(f"{bench.name}: {subject.name} broke: {exc}")

@@ -29,11 +29,11 @@ def heads(bench: Benchmark) -> list[str]:
 
 def lines(bench: Benchmark, table: Table) -> Iterator[list[str]]:
     """One line a subject, in the order of the rounds."""
-    for name in table.rows:
+    for name in filter(table.rows.get, table.rows):
         yield [name, *(_cell(table, name, column) for column in bench.columns)]
     for name, fault in table.faults.items():
         if not table.rows.get(name):
-            yield [name, f"broke: {fault.splitlines()[0]}", *[""] * (len(bench.columns) - 1)]
+            yield [name, f"broke: {fault.splitlines()[0][:60]}", *[""] * (len(bench.columns) - 1)]
 
 
 def _cell(table: Table, name: str, column: Column) -> str:
@@ -54,7 +54,7 @@ def show(console: Console, bench: Benchmark, table: Table, verdicts: list[Verdic
     """A benchmark's table, its goals, its notes."""
     drawn = RichTable(title=f"{bench.name}: {bench.title}", caption=bench.about, title_justify="left")
     for position, head in enumerate(heads(bench)):
-        drawn.add_column(head, justify="left" if position == 0 else "right")
+        drawn.add_column(head, justify="right" if position else "left", no_wrap=not position)
     for line in lines(bench, table):
         drawn.add_row(*line)
     console.print(drawn)

@@ -30,6 +30,11 @@ class Valkey:
         self.crew = crew
         self.client: redis.Redis = redis.Redis.from_url(url, decode_responses=True)
 
+    @property
+    def beside(self) -> str:
+        """Another, empty database of the same server."""
+        return self.url.removesuffix("/0") + "/1"
+
     def number(self, key: str) -> int:
         return int(str(self.client.get(key) or 0))
 
@@ -60,6 +65,16 @@ def platform(folder: Path, *options: str) -> Iterator[tuple[str, Crew]]:
     with Crew(folder, {"PYTHONPATH": str(ROOT)}) as crew:
         crew.start("platform", command)
         await_true(lambda: listens(port), "the stand-in platform listens", crew, 20)
+        yield f"http://127.0.0.1:{port}", crew
+
+
+@contextlib.contextmanager
+def sandbox(folder: Path, *options: str) -> Iterator[tuple[str, Crew]]:
+    """The project's sandbox: its root URL, and the process."""
+    port = free_port()
+    with Crew(folder, {"PYTHONPATH": str(ROOT)}) as crew:
+        crew.start("sandbox", [sys.executable, "-m", "sandbox", "--port", str(port), *options])
+        await_true(lambda: listens(port), "the sandbox listens", crew, 20)
         yield f"http://127.0.0.1:{port}", crew
 
 

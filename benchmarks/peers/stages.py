@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import json
 import os
 import threading
 import time
@@ -51,9 +52,18 @@ def share(count, pipeline):
     time.sleep(3600)
 
 
-def _ask():
+def run_id(number):
+    """The stand-in's id of its run number `number`."""
+    return f"ft-{number:08x}-0000-4000-8000-000000000000"
+
+
+def status_of(run):
+    return json.loads(_ask(f"/v1/fine-tunes/{run}"))["status"]
+
+
+def _ask(path="/v1/whoami"):
     connection = getattr(_local, "connection", None)
     if connection is None:
         connection = _local.connection = http.client.HTTPConnection(PLATFORM.hostname, PLATFORM.port, timeout=60)
-    connection.request("GET", "/v1/anything", headers={"Authorization": "Bearer bench"})
-    connection.getresponse().read()
+    connection.request("GET", path, headers={"Authorization": "Bearer bench"})
+    return connection.getresponse().read()

@@ -1,0 +1,77 @@
+"""A process that ticks: `python -m benchmarks.ticking TICKS`, its settings and its jobs being there already.
+
+Between two ticks five seconds pass on its clock, so that looks that are due come as they would; beside each tick the
+same list is fetched and parsed by httpx and orjson alone. Prints what each cost, as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import httpx
+import orjson
+import psutil
+
+from common import logs, settings
+from common.connection import connect
+from common.keys import Keys
+from common.store import Store
+from worker import bootstrap
+from worker.stopping import StopFlag
+
+STEP_S = 5.0
+WARM = 2  #: ticks that see all runs for the first time
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("ticks", type=int)
+    ticks = parser.parse_args().ticks
+    found = settings.load()
+    logs.configure(found)
+    ahead = [0.0]
+    client = connect(found.redis_url)
+
+    def clock() -> int:
+        return int((time.time() + ahead[0]) * 1000)
+
+    bootstrap.make_store = lambda settings, role: Store(  # the ticks' clock runs ahead
+        client, url=settings.redis_url, actor=role, nudge_ms=int(settings.nudge_seconds * 1000), clock=clock
+    )
+    tick = bootstrap.build(found, ["platform"], StopFlag()).tick
+    assert tick is not None, "the platform queue has the tick"
+    bare = httpx.Client()
+    seen: list[dict[str, float]] = []
+    for number in range(WARM + ticks):
+        client.delete(Keys.tick)  # its expiry is by the server's clock
+        before = _calls(found)
+        cost = _cost(tick.run)
+        cost["calls"] = _calls(found) - before
+        fetched = _cost(lambda: orjson.loads(bare.get(f"{found.platform_url}/fine-tunes").content))
+        if number >= WARM:
+            seen.append({**cost, "bare_cpu_ms": fetched["cpu_ms"], "bare_wall_ms": fetched["wall_ms"]})
+        ahead[0] += STEP_S
+    figures = {name: statistics.fmean(one[name] for one in seen) for name in seen[0]}
+    asking = [one for one in seen if one["calls"]] or seen
+    figures["asking_cpu_ms"] = statistics.median(one["cpu_ms"] for one in asking)
+    figures["rss_mb"] = psutil.Process().memory_info().rss / 1_000_000
+    json.dump(figures, sys.stdout)
+
+
+def _cost(work: Callable[[], object]) -> dict[str, float]:
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    return {"cpu_ms": (time.process_time() - cpu) * 1000, "wall_ms": (time.perf_counter() - wall) * 1000}
+
+
+def _calls(found: settings.Settings) -> int:
+    return int(sum(httpx.get(f"{found.platform_root}/bench/seen?short=1").json()["counts"].values()))
+
+
+if __name__ == "__main__":
+    main()
