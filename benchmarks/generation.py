@@ -25,9 +25,9 @@ from benchmarks.kit.servers import platform
 from benchmarks.ours import Installation, installation
 from benchmarks.roads import plain_spec
 from benchmarks.seeding import bring, prepared_facts
-from common.broker import Sender, make_celery
 from common.errors import InvalidSpec
 from common.pipeline import rest
+from common.sender import Sender
 from common.states import JobState
 
 ANSWER_S = 0.5
@@ -105,7 +105,7 @@ class Site:
         self._url = url
         self._source = source
         self._store = place.customer().store
-        self._sender = Sender(make_celery(place.settings), place.settings)
+        self._sender = Sender(place.settings)
         self._numbers = itertools.count()
 
     def ours(self, case: Case) -> Figures:

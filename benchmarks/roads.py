@@ -31,7 +31,6 @@ FOUR = {
 }
 STEPS = [next(step for step in STAGES.values() if step.name == name) for name in FOUR]
 BENCH_SOURCE = "memory://bench/rows.json"
-AT_ONCE = 200  #: jobs of one submit whose chains are sent right away
 
 
 def four_stages() -> None:
@@ -96,13 +95,9 @@ class Customer:
         sender = Sender(settings)
         self._commands = Commands(self.store, FourSteps(sender) if four else sender)
 
-    def submit(self, count: int, spec: JobSpec | None = None) -> list[str]:
-        """`count` equal jobs, in submits so small that all chains are sent at once."""
-        wanted = [Wanted(spec or plain_spec())] * count
-        ids: list[str] = []
-        for start in range(0, count, AT_ONCE):
-            ids += [one.job_id for one in self._commands.submit(wanted[start : start + AT_ONCE])]
-        return ids
+    def submit(self, count: int) -> list[str]:
+        """`count` equal jobs in one submit."""
+        return [one.job_id for one in self._commands.submit([Wanted(plain_spec())] * count)]
 
     def succeeded(self) -> int:
         return self.count(JobState.SUCCEEDED)
