@@ -20,8 +20,9 @@ from tests.jobs_made import RecordingNudger, document, in_state, made, new_job
 GOLDEN = Path(__file__).parent / "golden"
 SMALL = 64  #: bytes of a value up to which Redis keeps a hash small
 LEAVES = st.none() | st.booleans() | st.integers(0, 3) | st.floats(0, 3) | st.text(max_size=3)
-INNER = st.lists(LEAVES, max_size=2) | st.dictionaries(st.text(max_size=3), LEAVES, max_size=2)
-JSONISH = LEAVES | INNER | st.dictionaries(st.text(max_size=3), INNER, max_size=2)
+KEYS = st.text("abc", min_size=1, max_size=3)  #: a spec's keys are names: never empty, without a dot
+INNER = st.lists(LEAVES, max_size=2) | st.dictionaries(KEYS, LEAVES, max_size=2)
+JSONISH = LEAVES | INNER | st.dictionaries(KEYS, INNER, max_size=2)
 SPECS = st.fixed_dictionaries({"a": JSONISH, "b": JSONISH, "c": st.fixed_dictionaries({"x": JSONISH, "y": JSONISH})})
 
 
