@@ -14,8 +14,9 @@ local rate = tonumber(r[1])
 if not rate or now - (tonumber(r[3]) or 0) >= 1000 then
   local seen = 0.9 * math.max((tonumber(r[5]) or 0) + tonumber(ARGV[5]), tonumber(r[6]) or 0)
   rate = rate and math.max(math.min(0.8 * rate, seen), 0.5 * rate) or seen
-  rate = math.max(rate, 0.2)
-  redis.call('HSET', KEYS[1], 'rate', rate, 'raised', now, 'limited', now, 'behind', 0)
+  local quick = r[1] and r[1] ~= '' and 8000 or 2000  -- a first guess is made of little, and mends itself sooner
+  rate = math.max(rate, quick == 2000 and 1 or 0.2)
+  redis.call('HSET', KEYS[1], 'rate', rate, 'raised', now, 'limited', now, 'behind', 0, 'quick', quick)
 end
 redis.call('ZADD', KEYS[2], now, ARGV[2])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - 600000)

@@ -101,7 +101,7 @@ def test_a_refusal_slows_the_other_processes_too(client: Client, clock: MovableC
     told, other = (SharedPace(Scripts(client), NAME, None, now_ms=clock) for _ in range(2))
     told.before()
     told.after(429, {}, 30.0)
-    with pytest.raises(Busy, match=r"the platform takes 0\.9 requests a second of this account just now") as caught:
+    with pytest.raises(Busy, match="the platform takes 1 requests a second of this account just now") as caught:
         other.before()
     assert caught.value.after_s == 30.0
 
@@ -165,3 +165,10 @@ def test_without_redis_requests_go() -> None:
     pace = Paces(away, "5f0c2a91b3d4").of_platform()
     pace.after(429, {}, 30.0)
     pace.before()
+
+
+def test_a_first_guess_that_was_far_too_low_mends_itself_soon(client: Client, clock: MovableClock) -> None:
+    account = Account(client, clock, rps=20)
+    account.paces[0].after(429, {}, 0.5)
+    account.run(14)
+    assert account.run(5) > 0.5 * 20
