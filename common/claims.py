@@ -15,7 +15,7 @@ from common.connection import Client, reaching
 from common.job import Job, Lease
 from common.keys import Keys
 from common.pipeline import QUEUES, STAGES, queue_of
-from common.records import Clock
+from common.records import Clock, Counts
 from common.slots import Slots
 from common.states import JobState
 
@@ -105,6 +105,18 @@ class Claims(Slots):
         with reaching(self.url):
             now, due, *ids = self._scripts.take_due(keys=[Keys.due, *LINES], args=args)
         return Due(int(float(now)), int(due), ids)
+
+    def look_now(self, job_ids: Sequence[str]) -> None:
+        """Somebody must look at these jobs at once."""
+        if job_ids:
+            now = self.now_ms()
+            with reaching(self.url):
+                self.client.zadd(Keys.due, dict.fromkeys(job_ids, now), xx=True)
+
+    def rest(self, counts: Counts, seconds: float) -> None:
+        """For so long no tick asks for the platform's list, unless a job begins or ends to train."""
+        with reaching(self.url):
+            self.client.set(Keys.rest, f"{counts.jobs} {counts.runs}", px=int(seconds * 1000))
 
     def postpone(self, looks: Sequence[tuple[Job, int]]) -> None:
         """(job, ms since 1970): no need to look sooner, unless something happened to the job since it was read."""

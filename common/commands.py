@@ -103,7 +103,11 @@ class Commands:
             raise Conflict(f"job {job_id} is {more[0]}: it needs no deployment name any more")
         if word == "used":
             raise Conflict(f"job {job_id} generates under the name {more[0]} already")
-        return self._store.get(job_id)
+        found = self._store.get(job_id)
+        if found.state is JobState.TRAINED and not found.lease_until:  # it need not wait for the tick
+            self._store.enter([found], self._store.nudge_ms)
+            self._nudge([(job_id, rest(found.state))])
+        return found
 
     def cancel(self, job: str) -> Job:
         """Wish a job cancelled, its run on the platform too. Raises NotFound, Conflict for a job that has ended."""

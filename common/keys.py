@@ -36,6 +36,8 @@ class Keys:
     """sorted set: name of each pace at which the platform refused a request -> ms of the last time; 10 minutes."""
     tick = PREFIX + "tick"
     """string, expires: the tick that runs now; claimed with NX so that one of many beats works."""
+    rest = PREFIX + "rest"
+    """string, expires: '<jobs in training> <runs known>' when no run of theirs could change for a while."""
     files = PREFIX + "files"
     """hash: '<platform's URL> <sha256>' -> the platform's file id, so that equal bytes are uploaded once."""
     workers = PREFIX + "workers"

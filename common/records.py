@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -20,6 +21,15 @@ BASES_KEPT = 1000  #: base specs that are remembered
 HEX = "0123456789abcdef"
 _PREFIX = re.compile(r"[0-9a-f]{1,8}")
 Clock = Callable[[], int]  #: ms since 1970; tests pass their own, else Redis's clock counts
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many jobs are in training, how many runs are known, and whether nobody need ask for these yet."""
+
+    jobs: int
+    runs: int
+    resting: bool
 
 
 class Records:
@@ -137,10 +147,17 @@ class Records:
             found += [Batch(name, int(since), states)] if states else []
         return found
 
-    def training(self) -> int:
-        """How many jobs are in training."""
+    def training(self) -> Counts:
+        """What is in training; one round trip."""
+        jobs, runs, resting = self._run(
+            lambda pipe: (pipe.zcard(Keys.state(JobState.TRAINING)), pipe.hlen(Keys.runs), pipe.get(Keys.rest))
+        )
+        return Counts(jobs, runs, resting == f"{jobs} {runs}")
+
+    def rests_s(self) -> float:
+        """For how long no tick asks for the platform's list; 0 when the next one does."""
         with reaching(self.url):
-            return int(self.client.zcard(Keys.state(JobState.TRAINING)))
+            return max(0, int(self.client.pttl(Keys.rest))) / 1000
 
     def jobs_of_runs(self, run_ids: Sequence[str]) -> list[str | None]:
         """The job id of each of the platform's runs, None for a run that is not ours."""

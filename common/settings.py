@@ -72,6 +72,8 @@ class Settings(BaseModel):
     stage_limit_seconds: Seconds = 3600.0  #: no longer does one claim of a stage renew its lease
     nudge_seconds: Seconds = 15.0  #: a message that led to nothing for so long counts as lost and is sent again
     look_seconds: Seconds = 60.0  #: a job in training is looked at this often though no change was seen
+    #: while no run can change, by the platform's own estimates, its list is asked for this often; 0: at every tick
+    poll_max_seconds: Annotated[float, Field(ge=0, le=3600)] = 30.0
     request_timeout_seconds: Seconds = 60.0  #: of one request to the platform
     doubt_seconds: Seconds = 45.0  #: a run whose creation was not confirmed may appear in the platform's list this late
     platform_concurrency: Annotated[int, Field(ge=1, le=512)] = 16  #: threads of the platform worker

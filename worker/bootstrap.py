@@ -134,6 +134,7 @@ def build(settings: Settings, queues: Sequence[str], stop: StopFlag, ports: Port
             max_backlog=settings.max_backlog,
             max_running=settings.max_running,
             keeper=_keeper(settings, store, ports),
+            poll_max_s=settings.poll_max_seconds,
         )
     return Machine(runner, tick)
 

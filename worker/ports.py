@@ -80,6 +80,10 @@ class Platform(Protocol):
     def runs(self) -> list[Run]:
         """All runs of the account, in one request; without `words` and `restarted_as`."""
 
+    def left_s(self, run_id: str) -> float | None:
+        """How long the run stays in its present state, in s, as the platform estimated when it was last asked for all
+        runs; None where it told nothing. Asks nobody."""
+
     def run(self, run_id: str) -> Run:
         """One run, with the story of its end. Raises Absent."""
 

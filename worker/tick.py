@@ -16,6 +16,7 @@ from common.pipeline import CANCEL, QUEUES, STAGES, Step, rest
 from common.states import JobState
 from common.store import Store
 from worker.endpoints.keeper import Keeper
+from worker.patience import Patience
 from worker.ports import Platform
 from worker.watch_runs import RunWatch
 
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 TAKEN = 500  #: due jobs in one script call
 MOST_BATCHES = 20  #: due jobs of one tick: 10,000; the next tick takes the rest
+SELDOM = 10  #: times the usual pause: a job whose run the list shows is looked at for itself so seldom
 FAR_LOOK_MS = 3_600_000  #: jobs that wait for a person: whoever registers a name makes them due
 STANDING = ("id", "v", "state")
 
@@ -48,10 +50,11 @@ class Tick:
         max_backlog: int,
         max_running: int | None = None,
         keeper: Keeper | None = None,
+        poll_max_s: float = 0.0,
     ) -> None:
         self._store = store
         self._nudges = nudges
-        self._runs = RunWatch(store, platform)
+        self._runs = RunWatch(store, platform, Patience(poll_max_s), period_s)
         self._period_s = period_s
         self._look_ms = int(look_s * 1000)
         self._max_backlog = max_backlog
@@ -115,8 +118,9 @@ class Tick:
             return [(job, now + int(self._period_s * 1000))]
         if self._runs.look(job, now):
             return []
+        seldom = SELDOM if self._runs.lists(job) else 1
         spread = random.uniform(0.9, 1.1)  # noqa: S311  # spreads looks over ticks
-        return [(job, now + int(self._look_ms * spread))]
+        return [(job, now + int(self._look_ms * seldom * spread))]
 
     def _feed(self) -> None:
         """Wake workers of each queue in which more jobs stand in line than messages wait: a lost one costs a tick."""

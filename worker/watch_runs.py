@@ -11,8 +11,10 @@ import structlog
 
 from common.errors import HintrelayError, NotFound
 from common.job import Job
+from common.records import Counts
 from common.states import JobState
 from common.store import Store
+from worker.patience import Patience
 from worker.ports import Absent, Platform, Run, RunStatus
 
 log = structlog.get_logger(__name__)
@@ -27,16 +29,19 @@ FIELDS = ("id", "v", "state", "run_id", "lease", "lease_until", "deployment", "s
 class RunWatch:
     """Remembers what it saw of each run, so that a run that did not change costs nothing."""
 
-    def __init__(self, store: Store, platform: Platform) -> None:
+    def __init__(self, store: Store, platform: Platform, patience: Patience, period_s: float) -> None:
         self._store = store
         self._platform = platform
+        self._patience = patience
+        self._period_s = period_s
         self._seen: dict[str, Run] = {}
         self._listed: dict[str, Run] = {}
         self._awake_until = self._asked = 0.0
 
     def poll(self) -> bool:
         """One list call for all jobs in training; False when the platform did not answer."""
-        if not self._worth_asking():
+        counts = self._store.training()
+        if not self._worth_asking(counts):
             return True
         try:
             runs = self._platform.runs()
@@ -48,12 +53,28 @@ class RunWatch:
             self._apply(changed)
         self._listed = {run.id: run for run in runs}
         self._seen = {run_id: seen for run_id, seen in self._seen.items() if run_id in self._listed}
+        self._store.look_now(self._patience.missing(self._listed))
+        self._rest(counts)
         return True
 
-    def _worth_asking(self) -> bool:
-        """While jobs train, and now and then for a while after: a run whose creation was in doubt may show late."""
+    def lists(self, job: Job) -> bool:
+        """Whether the list shows the job's run, so that every change of it is seen there."""
+        return job.run_id in self._listed
+
+    def _rest(self, counts: Counts) -> None:
+        """When nothing can change for more than a tick, no tick asks until then, on no machine."""
+        wait_s = self._patience.wait_s(counts.jobs, self._listed, self._platform.left_s)
+        if wait_s > self._period_s:
+            self._store.rest(counts, wait_s - self._period_s / 2)  # it ends between two ticks
+            log.debug("runs_rest", seconds=round(wait_s, 1))
+
+    def _worth_asking(self, counts: Counts) -> bool:
+        """While jobs train, but for rests; and now and then for a while after: a run whose creation was in doubt may
+        show late."""
         now = time.monotonic()
-        if self._store.training():
+        if counts.jobs:
+            if counts.resting and self._listed:
+                return False
             self._awake_until = now + LATE_S
         elif now > self._awake_until or now - self._asked < SELDOM_S:
             return False
@@ -68,6 +89,7 @@ class RunWatch:
         assert job.run_id is not None, "a job in training has a run"
         if job.run_id in self._listed:
             run = self._listed[job.run_id]
+            self._patience.trains(job.run_id, job.id)
             return run.status is not RunStatus.ACTIVE and self._one(job, run)
         try:
             run = self._platform.run(job.run_id)
@@ -89,13 +111,21 @@ class RunWatch:
             if job is None:
                 self._stray(run)
             elif job.state is not JobState.TRAINING or job.run_id != run.id:
+                self._patience.ended(run.id)
                 if job.state not in _UNSETTLED:
                     self._seen[run.id] = run
             elif run.status in {RunStatus.ACTIVE, RunStatus.DONE}:
                 calm.append((run, job))
             elif self._one(job, run):
                 self._seen[run.id] = run
+                self._patience.ended(run.id)
         self._write(calm)
+
+    def _settled(self, run: Run, job: Job) -> None:
+        if run.status is RunStatus.ACTIVE:
+            self._patience.trains(run.id, job.id)
+        else:
+            self._patience.ended(run.id)
 
     def _write(self, calm: Sequence[tuple[Run, Job]]) -> None:
         """Changes that need no further question, in one round trip."""
@@ -107,6 +137,7 @@ class RunWatch:
         for (run, job), done in zip(calm, self._store.execute(pipe), strict=True):
             if done:
                 self._seen[run.id] = run
+                self._settled(run, job)
                 log.info("run_observed", job=job.id, run_id=run.id, status=run.word)
 
     def _one(self, job: Job, run: Run) -> bool:

@@ -27,6 +27,7 @@ class FakePlatform:
         self.faults: list[str | HintrelayError] = []
         self.hidden: set[str] = set()  #: runs that the list does not show yet
         self.calls: list[str] = []
+        self.estimates: dict[str, float] = {}
         self.list_fault: HintrelayError | None = None
         self.on_stop: Callable[[str], None] = self.cancel
 
@@ -52,6 +53,9 @@ class FakePlatform:
             raise self.list_fault
         shown = [run for run in self.run_by_id.values() if run.id not in self.hidden]
         return [replace(run, words="", restarted_as="") for run in shown]
+
+    def left_s(self, run_id: str) -> float | None:
+        return self.estimates.get(run_id)
 
     def run(self, run_id: str) -> Run:
         self.calls.append("run")

@@ -17,7 +17,7 @@ from common.errors import Permanent, Transient
 from common.spec import FinetuneSpec
 from worker.adapters.http_pace import HttpPace
 from worker.adapters.together_errors import definite_refusal, translate
-from worker.adapters.together_runs import mark_of, run_from
+from worker.adapters.together_runs import mark_of, run_from, seconds_left
 from worker.pacing import Pace, Unpaced
 from worker.ports import Absent, FileStatus, InDoubt, Progress, Request, Run
 
@@ -39,6 +39,7 @@ class TogetherPlatform:
         # on the SDK's own httpx client: another one would not close itself, as the SDK's does
         self._client._client.event_hooks = self._pace.hooks
         self._listed: dict[str, tuple[object, Run]] = {}  #: what the last list said, so that equal items are one Run
+        self._left: dict[str, object] = {}  #: what that list told of each run's progress
         self._limits: dict[str, FinetuneModelLimits] = {}
         self._once = self._client.with_options(max_retries=0)
 
@@ -72,13 +73,17 @@ class TogetherPlatform:
         listed = self._get("/fine-tunes").get("data")
         if not isinstance(listed, list):
             raise Transient("the platform answered the list of runs with something else than a list")
-        before, self._listed = self._listed, {}
+        before, self._listed, self._left = self._listed, {}, {}
         for item in listed:
             if isinstance(item, dict) and isinstance(item.get("id"), str):
-                mark = mark_of(item)
-                known = before.get(item["id"])
-                self._listed[item["id"]] = known if known and known[0] == mark else (mark, run_from(item))
+                run_id, mark = item["id"], mark_of(item)
+                known = before.get(run_id)
+                self._listed[run_id] = known if known and known[0] == mark else (mark, run_from(item))
+                self._left[run_id] = item.get("progress")
         return [run for _, run in self._listed.values()]
+
+    def left_s(self, run_id: str) -> float | None:
+        return seconds_left(self._left.get(run_id))
 
     def run(self, run_id: str) -> Run:
         body = self._get(f"/fine-tunes/{run_id}")

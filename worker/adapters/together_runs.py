@@ -62,17 +62,22 @@ def mark_of(item: dict[str, Any]) -> tuple[object, ...]:
 
 def _progress(item: dict[str, Any]) -> dict[str, Any]:
     """What the platform tells of an active run; `next_state_at` is in s since 1970."""
-    told = item.get("progress")
-    estimate: dict[str, Any] = told if isinstance(told, dict) else {}
-    left = estimate.get("seconds_remaining")
-    left = left if isinstance(left, (int, float)) else 0
+    left = seconds_left(item.get("progress"))
     seen = {
         "epochs": item.get("epochs_completed"),
         "epochs_total": item.get("n_epochs"),
         "queue_depth": item.get("queue_depth") or None,
-        "next_state_at": round(time.time() + left) if estimate.get("estimate_available") and left else None,
+        "next_state_at": round(time.time() + left) if left else None,
     }
     return {name: value for name, value in seen.items() if isinstance(value, (int, float))}
+
+
+def seconds_left(progress: object) -> float | None:
+    """How long a run stays in its present state, where the platform estimates it."""
+    if not isinstance(progress, dict) or not progress.get("estimate_available"):
+        return None
+    left = progress.get("seconds_remaining")
+    return float(left) if isinstance(left, (int, float)) and left > 0 else None
 
 
 def _words(events: list[dict[str, Any]]) -> str:

@@ -21,10 +21,10 @@ ALIVE_MS = 60_000  #: who was silent for longer is gone
 def findings(settings: Settings) -> list[Finding]:
     """Redis first; what needs it is left out where it is away."""
     try:
-        info, skew_s, alive = _ask(settings)
+        info, skew_s, alive, rests_s = _ask(settings)
     except HintrelayError as exc:
         return [_away("redis", exc)]
-    found = [_version(settings, info), _eviction(info), _durability(info), _clock(skew_s)]
+    found = [_version(settings, info), _eviction(info), _durability(info), _clock(skew_s), _polling(settings, rests_s)]
     try:
         queues, readers = _queues(settings)
     except HintrelayError as exc:
@@ -39,17 +39,27 @@ def _away(check: str, exc: HintrelayError) -> Finding:
     return Finding(check, status, exc.message, exc.hint or "check the URL and its password")
 
 
-def _ask(settings: Settings) -> tuple[dict[str, Any], float, dict[str, int]]:
-    """(INFO, how far our clock is ahead, worker processes that live)."""
+def _ask(settings: Settings) -> tuple[dict[str, Any], float, dict[str, int], float]:
+    """(INFO, how far our clock is ahead, worker processes that live, how long the list of runs rests)."""
     client = connect(settings.redis_url)
     with reaching(settings.redis_url):
         info: dict[str, Any] = client.info()
         seconds, micros = client.time()
         now = seconds + micros / 1e6
         skew_s = time.time() - now
-    alive = Store(client, url=settings.redis_url).alive()
+    store = Store(client, url=settings.redis_url)
+    alive, rests_s = store.alive(), store.rests_s()
     client.close()
-    return info, skew_s, {name: seen for name, seen in alive.items() if seen > now * 1000 - ALIVE_MS}
+    return info, skew_s, {name: seen for name, seen in alive.items() if seen > now * 1000 - ALIVE_MS}, rests_s
+
+
+def _polling(settings: Settings, rests_s: float) -> Finding:
+    """When the platform is asked next how its runs are."""
+    if not rests_s:
+        return Finding(
+            "polling", "ok", f"the list of runs is asked for every {settings.tick_seconds:g} s while jobs train"
+        )
+    return Finding("polling", "ok", f"no run can change soon: the list is asked for again in {rests_s:.0f} s")
 
 
 def _version(settings: Settings, info: dict[str, Any]) -> Finding:
