@@ -20,10 +20,12 @@ from common.settings import Settings
 from common.store import Store
 from worker.adapters.datasets import DatasetFiles
 from worker.endpoints.keeper import Bounds, Keeper
+from worker.lazy import Lazy
 from worker.leases import LeaseKeeper
 from worker.pacing import Paces
-from worker.ports import Ports
+from worker.ports import Platform, Ports
 from worker.runner import Runner
+from worker.serving import Endpoints
 from worker.stages import BY_NAME
 from worker.stopping import StopFlag
 from worker.tick import Tick
@@ -48,9 +50,6 @@ def make_store(settings: Settings, role: str) -> Store:
 
 def make_ports(settings: Settings, *, hints: bool) -> Ports:
     """The real adapters. HintEval's only where `hints`: it is heavy, and a light install does not have it."""
-    from worker.adapters.together import TogetherPlatform
-    from worker.adapters.together_endpoints import TogetherEndpoints
-
     key = settings.api_key.get_secret_value()
     paces = Paces(
         connect(settings.redis_url),
@@ -58,14 +57,10 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
         platform_rps=settings.platform_rps,
         model_rps=settings.model_rps,
     )
-    endpoints = TogetherEndpoints(root=settings.platform_root, chat_url=settings.chat_url, api_key=key)
+    endpoints: Any = Lazy(lambda: _endpoints(settings, key))
+    platform: Any = Lazy(lambda: _platform(settings, key, paces))
     return Ports(
-        platform=TogetherPlatform(
-            base_url=settings.platform_url,
-            api_key=key,
-            timeout_s=settings.request_timeout_seconds,
-            pace=paces.of_platform(),
-        ),
+        platform=platform,
         artifacts=ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch"),
         datasets=DatasetFiles(settings.data_roots),
         endpoints=endpoints,
@@ -77,6 +72,19 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
         if hints
         else dict.fromkeys(("hint_model", "scorer", "judge"), _Elsewhere()),
     )
+
+
+def _platform(settings: Settings, key: str, paces: Paces) -> Platform:
+    from worker.adapters.together import TogetherPlatform
+
+    timeout_s, pace = settings.request_timeout_seconds, paces.of_platform()
+    return TogetherPlatform(base_url=settings.platform_url, api_key=key, timeout_s=timeout_s, pace=pace)
+
+
+def _endpoints(settings: Settings, key: str) -> Endpoints:
+    from worker.adapters.together_endpoints import TogetherEndpoints
+
+    return TogetherEndpoints(root=settings.platform_root, chat_url=settings.chat_url, api_key=key)
 
 
 def _hint_ports(settings: Settings, key: str, paces: Paces) -> dict[str, Any]:

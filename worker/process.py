@@ -85,7 +85,8 @@ def _connect_signals(settings: Settings, queues: Sequence[str], stop: StopFlag, 
 
     @signals.worker_init.connect(weak=False)  # type: ignore[untyped-decorator]  # Celery is untyped
     def before_the_fork(**_: Any) -> None:
-        importlib.import_module("worker.adapters.together")  # a second of CPU, paid once and shared by the children
+        if "hints" in queues:  # a second of CPU, paid once and shared by the children; threads pay when they need it
+            importlib.import_module("worker.adapters.together")
         if with_hinteval:
             from worker.adapters import hinteval
 
