@@ -59,9 +59,10 @@ class Sender:
 
     def wake(self, job_id: str, steps: Sequence[Step], standing: int) -> None:
         """As `send`, where a worker may be idle: not when so many stand in line already, or so many messages wait, that
-        all workers are busy. Raises Unreachable."""
-        queue = steps[0].queue
-        if standing <= self._most and time.monotonic() >= self._full_until.get(queue, 0.0):
+        all workers are busy. Who is the first to stand there always wakes one: that one sees to all that come later,
+        and leaves a nudge when it goes before the line is empty. Raises Unreachable."""
+        full = time.monotonic() < self._full_until.get(steps[0].queue, 0.0)
+        if standing <= 1 or (standing <= self._most and not full):
             self.send(job_id, steps)
 
     def backlog(self, queues: Sequence[str]) -> dict[str, int]:

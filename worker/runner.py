@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -11,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from common.backoff import full_jitter
-from common.claims import Claimed, Refusal, Take
+from common.claims import Claimed, Refusal
 from common.errors import ArtifactLost, Busy, HintrelayError, Permanent, StaleMove, Transient, Unreachable
 from common.job import Job, Lease
 from common.ledger import Ledger
@@ -22,15 +21,13 @@ from common.store import Moved, Store
 from worker.desk import Ending, JobDesk, Stopping
 from worker.leases import Held, LeaseKeeper
 from worker.ports import Ports
+from worker.spells import Spell
 from worker.stages import Stage
 from worker.stopping import StopFlag
 
 log = structlog.get_logger(__name__)
 
 MOST_CRASHES = 20  #: a job that took so many workers with it, without getting on, is given up
-
-
-SPELL_S = 2.0  #: one message keeps a thread, taking job after job, for about so long: then other messages have a turn
 
 
 class Waker(Protocol):
@@ -54,38 +51,6 @@ class Ran:
     then: Then
     state: JobState | None = None
     standing: int = 0
-
-
-class Spell:
-    """One message's time: the lines that are served, and whether one more job may be taken."""
-
-    def __init__(self, store: Store, stop: StopFlag, queues: Sequence[str], lease_ms: int) -> None:
-        self._store = store
-        self._stop = stop
-        self._queues = queues
-        self._lease_ms = lease_ms
-        self._until = time.monotonic() + SPELL_S
-        self._taken: Claimed | None = None
-        self.drained = False  #: nobody was in line any more
-
-    def wanted(self, job_id: str = "", stage: str = "", origin: JobState | None = None) -> Take:
-        return Take(self._queues, self._lease_ms, job_id, stage, origin)
-
-    def goes_on(self) -> bool:
-        return not self._stop and time.monotonic() < self._until
-
-    def took(self, claimed: Claimed | None) -> None:
-        """What a move brought with it."""
-        self._taken = claimed
-        self.drained = claimed is None
-
-    def next(self) -> Claimed | None:
-        """The next job of the lines, None when nobody is in line, or the spell is over."""
-        if self._taken is None and not self.drained and self.goes_on():
-            found = self._store.take(self.wanted())
-            self.took(None if isinstance(found, Refusal) else found)
-        claimed, self._taken = self._taken, None
-        return claimed
 
 
 class Runner:
@@ -114,9 +79,9 @@ class Runner:
         self._lease_ms = int(lease_s * 1000)
         self._ledger = ledger or Ledger.beside(store)
 
-    def run(self, job_id: str, stage: str) -> Ran:
+    def run(self, job_id: str, stage: str, chained: Collection[str] | None = None) -> Ran:
         """One message's work: the jobs that are next in line, else the message's own. Never raises: what cannot be
-        settled, the lease and `due` bring back."""
+        settled, the lease and `due` bring back. `chained` are the tasks of its chain, None: all that follow."""
         spell = Spell(self._store, self._stop, self._queues_from(stage), self._lease_ms)
         ran = Ran(Then.END)
         try:
@@ -128,8 +93,9 @@ class Runner:
                 job = following[1]
                 left = self._serve(following, spell)
                 following = spell.next()
-                if left.then is Then.RUN_ON and (job.id != job_id or following is not None):
-                    self._wake(job.id, left)  # somebody else's rest has no message here; one's own would have to wait
+                carried = job.id == job_id and following is None and _holds(chained, left.state)
+                if left.then is Then.RUN_ON and not carried:
+                    self._wake(job.id, left)  # its rest has no message here, or one that would have to wait
                 elif job.id == job_id:
                     ran = left
             if not spell.drained:
@@ -296,6 +262,12 @@ class Runner:
     def _must(self, done: bool) -> None:
         if not done:
             raise StaleMove
+
+
+def _holds(chained: Collection[str] | None, state: JobState | None) -> bool:
+    """Whether a chain of these tasks goes on from `state`."""
+    step = STAGES.get(state) if state else None
+    return chained is None or (step is not None and step.task in chained)
 
 
 #: facts that stand in the event of their move

@@ -30,7 +30,7 @@ def register(app: Any, machine: Callable[[], Machine]) -> None:
 def _stage_task(app: Any, machine: Callable[[], Machine], stage: str, task: str) -> None:
     @app.task(name=task, bind=True)  # type: ignore[untyped-decorator]  # Celery is untyped
     def run(self: Any, job_id: str) -> None:
-        ran = machine().runner.run(job_id, stage)
+        ran = machine().runner.run(job_id, stage, {later["task"] for later in self.request.chain or ()})
         self.request.chain = chain_after(self.request.chain, ran)
 
 

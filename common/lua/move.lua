@@ -9,30 +9,28 @@
 -- returns {now (ms), wish, how many stand in the line that it entered} | false: lease or state are somebody else's by now
 local now, id, token, from, to = clock(ARGV[1]), unpack(ARGV, 2, 5)
 local r = redis.call('HMGET', KEYS[1], 'state', 'lease', 'lease_until', 'created', 'deadline', 'deadline_ms', 'wish',
-  'batch', 'priority', 'deployment', 'mode')
+  'batch', 'priority', 'deployment', 'mode', 'rev')
 if r[1] ~= from or (token ~= '' and r[2] ~= token) then return false end
 if token == '' and r[2] ~= '' and tonumber(r[3]) > now then return false end
 local deadline = ARGV[12] == 'extend' and now + tonumber(r[6]) or tonumber(r[5])
+local keep, till = ARGV[7] ~= '', now + (tonumber(ARGV[7]) or 0)
 local record = {'state', to, 'since', now, 'updated', now, 'attempt', 1, 'crashes', 0, 'not_before', 0, 'snooze', '',
-  'deadline', deadline, 'done', '', 'total', '', 'error', ''}
+  'deadline', deadline, 'done', '', 'total', '', 'error', '', 'rev', (tonumber(r[12]) or 0) + 1,
+  'lease', keep and r[2] or '', 'lease_until', keep and till or 0, 'wish', ARGV[6] ~= '' and r[7] or ''}
 for i = 14, #ARGV do
   record[#record + 1] = ARGV[i]
   if i % 2 == 0 and ARGV[i] == 'run_id' and ARGV[i + 1] ~= '' then redis.call('HSET', KEYS[6], ARGV[i + 1], id) end
 end
 redis.call('HSET', KEYS[1], unpack(record))
-redis.call('HINCRBY', KEYS[1], 'rev', 1)
 redis.call('ZREM', KEYS[3], id)
 redis.call('ZADD', KEYS[4], tonumber(r[4]), id)
-redis.call('ZREM', KEYS[7], id)
-local waiting, till, named = 0, now + (tonumber(ARGV[7]) or 0), to ~= 'trained' or (r[10] or '') .. (r[11] or '') ~= ''
-if ARGV[7] ~= '' then
-  redis.call('HSET', KEYS[1], 'lease_until', till)
+if token == '' then redis.call('ZREM', KEYS[7], id) end  -- who is held stands in no line
+local waiting, named = 0, to ~= 'trained' or (r[10] or '') .. (r[11] or '') ~= ''
+if keep then
   redis.call('ZADD', KEYS[2], till, id)
 elseif ARGV[6] == '' then
-  redis.call('HSET', KEYS[1], 'lease', '', 'lease_until', 0, 'wish', '')
   redis.call('ZREM', KEYS[2], id)
 else
-  redis.call('HSET', KEYS[1], 'lease', '', 'lease_until', 0)
   redis.call('ZADD', KEYS[2], r[7] ~= '' and now or math.min(now + tonumber(ARGV[6]), deadline), id)
   if ARGV[13] == 'enter' and named then waiting = enter_line(KEYS[8], KEYS[9], id, r[4], to, r[8], r[9]) end
 end

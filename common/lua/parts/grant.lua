@@ -2,7 +2,7 @@
 -- returns {'gone'} | {'finished', state} | {'held', owner} | {'elsewhere', state} | {'early'} | {'claimed', HGETALL, now}
 -- A job with a wish (cancel), or past its deadline, is claimed whatever its state and backoff: the holder ends it.
 local function grant(key, due, id, now, token, owner, lease_ms, stage, origin)
-  local r = redis.call('HMGET', key, 'state', 'lease', 'lease_until', 'owner', 'wish', 'not_before', 'deadline')
+  local r = redis.call('HMGET', key, 'state', 'lease', 'lease_until', 'owner', 'wish', 'not_before', 'deadline', 'rev')
   local state, lease = r[1], r[2]
   if not state then return {'gone'} end
   if state == 'succeeded' or state == 'failed' or state == 'cancelled' then return {'finished', state} end
@@ -14,8 +14,8 @@ local function grant(key, due, id, now, token, owner, lease_ms, stage, origin)
   end
   if lease ~= '' and not again then redis.call('HINCRBY', key, 'crashes', 1) end  -- its last holder never gave it back
   local till = now + lease_ms
-  redis.call('HSET', key, 'lease', token, 'owner', owner, 'lease_until', till, 'stage', stage, 'claimed', now)
-  redis.call('HINCRBY', key, 'rev', 1)
+  redis.call('HSET', key, 'lease', token, 'owner', owner, 'lease_until', till, 'stage', stage, 'claimed', now,
+    'rev', (tonumber(r[8]) or 0) + 1)
   redis.call('ZADD', due, till, id)
   return {'claimed', redis.call('HGETALL', key), tostring(now)}
 end

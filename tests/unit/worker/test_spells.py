@@ -12,7 +12,7 @@ from common.outcomes import Advance, Outcome
 from common.states import JobState
 from tests.fakes.parts import make_spec
 from tests.fakes.relay import LEASE_S, Relay
-from worker import runner as runners
+from worker import spells
 from worker.runner import Ran, Runner, Then
 from worker.stages import BY_NAME
 
@@ -56,6 +56,14 @@ def test_who_goes_on_elsewhere_wakes_a_worker_there(tmp_path: Path) -> None:
     assert {relay.get(job_id).state for job_id in ids} == {JobState.TRAINING}
 
 
+def test_a_chain_that_does_not_go_on_from_where_its_job_is_wakes_a_worker_too(tmp_path: Path) -> None:
+    relay = Relay(tmp_path)
+    (job_id,) = batch(relay, 1)
+    relay.nudges.sent.clear()
+    runner_of(relay, QUEUE_HINTS).run(job_id, "prepare", {"hintrelay.finetune"})
+    assert [job for job, _ in relay.nudges.sent] == [job_id]
+
+
 def test_a_message_whose_job_is_not_next_wakes_for_the_others_too(tmp_path: Path) -> None:
     relay = Relay(tmp_path)
     first, _ = batch(relay, 2)
@@ -83,7 +91,7 @@ def test_a_worker_that_stops_takes_nobody_and_leaves_a_nudge(tmp_path: Path) -> 
 def test_a_spell_that_is_over_gives_the_thread_back_and_leaves_a_nudge(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runners, "SPELL_S", -1.0)
+    monkeypatch.setattr(spells, "SPELL_S", -1.0)
     relay = Relay(tmp_path)
     first, second = batch(relay, 2)
     relay.nudges.sent.clear()
