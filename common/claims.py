@@ -9,18 +9,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from redis.exceptions import NoScriptError
-
 from common.connection import Client, reaching
 from common.job import Job, Lease
 from common.keys import Keys
 from common.pipeline import QUEUES, STAGES, queue_of
 from common.records import Clock, Counts
+from common.scripts import Call, at_once
 from common.slots import Slots
 from common.states import JobState
 
 Claimed = tuple[Lease, Job]
-Call = tuple[Any, list[str], list[Any]]  #: a script, its keys, its arguments
 LINES = [Keys.line(queue) for queue in QUEUES]
 
 
@@ -146,22 +144,9 @@ class Claims(Slots):
         return Lease(record["id"], record["lease"]), self._whole([record])[0]
 
     def _at_once(self, calls: Sequence[Call]) -> list[Any]:
-        """Scripts in one round trip. redis-py would first ask whether the server knows them: one more each time."""
-        if len(calls) == 1:
-            script, keys, args = calls[0]
-            with reaching(self.url):
-                return [script(keys=keys, args=args)]
-        pipe = self.pipeline()
-        for script, keys, args in calls:
-            pipe.evalsha(script.sha, len(keys), *keys, *args)
+        """The answers of scripts that are called in one round trip, which may find them done already."""
         with reaching(self.url):
-            answers: list[Any] = pipe.execute(raise_on_error=False)
-            for number, (script, keys, args) in enumerate(calls):
-                if isinstance(answers[number], NoScriptError):  # a server that was restarted
-                    answers[number] = script(keys=keys, args=args)
-                elif isinstance(answers[number], Exception):
-                    raise answers[number]
-        return answers
+            return at_once(self.client, calls)
 
 
 @cache

@@ -188,3 +188,24 @@ def test_flows_that_are_behind_are_forgotten(any_store: Store) -> None:
     batch(any_store, "last", 2)
     take(any_store), take(any_store)
     assert any_store.client.zcard(Keys.turns(QUEUE_HINTS)) <= 3
+
+
+def test_a_server_that_forgot_the_scripts_still_answers_in_one_go(valkey_store: Store) -> None:
+    first, second = batch(valkey_store, "sweep", 2)
+    answer = valkey_store.take(HINTS)
+    assert not isinstance(answer, Refusal)
+    valkey_store.client.script_flush()
+    moved, following = valkey_store.carry(*answer, JobState.PREPARED, {}, take=HINTS)
+    assert moved is not None
+    assert following is not None
+    assert (answer[1].id, following[1].id) == (first, second)
+
+
+def test_a_connection_that_was_cut_is_made_anew(valkey_store: Store) -> None:
+    answer = valkey_store.take(Take([QUEUE_HINTS], LEASE_MS, made(valkey_store)))
+    assert not isinstance(answer, Refusal)
+    other = valkey_store.client.__class__.from_url(valkey_store.url, decode_responses=True)
+    other.client_kill_filter(_type="normal", skipme=True)
+    other.close()
+    moved, _ = valkey_store.carry(*answer, JobState.PREPARED, {}, keep_ms=LEASE_MS)
+    assert moved is not None
