@@ -48,6 +48,17 @@ Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_print
 Duration = Annotated[str, Field(max_length=50), AfterValidator(_duration)]
 
 
+Gate = Literal["report", "drop", "block"]
+
+
+class GatesSpec(_Part):
+    """What is done about training rows that look wrong: told; left out; or the job refused before it pays."""
+
+    answer_in_hint: Gate = "report"  #: a hint has the row's answer in it
+    overlap: Gate = "report"  #: the question is one of those that are asked, or nearly
+    mojibake: Gate = "report"  #: a text was decoded with the wrong character set
+
+
 class DatasetSpec(_Part):
     """Which questions, answers and hints."""
 
@@ -56,6 +67,7 @@ class DatasetSpec(_Part):
     test: Text = "test"
     test_limit: Annotated[int, Field(ge=1, lt=2**31)] | None = None  #: first N questions; null is all
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1234  #: order of the training rows
+    gates: GatesSpec = GatesSpec()
 
 
 class FinetuneSpec(_Part):
@@ -140,6 +152,7 @@ class GenerateSpec(_Part):
 
 #: keys that came after the first release: in a digest only where they were given, so that a stored key stays its job's
 ADDED = (
+    ("dataset", "gates"),
     ("fresh",),
     ("priority",),
     ("limits", "max_cost_usd"),

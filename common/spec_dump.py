@@ -68,7 +68,7 @@ def _text(name: str, part: Part, data_sha256: str) -> str | None:
         key
         for section, *rest in ADDED
         for key in rest
-        if section == name and part.dumped[key] == fields[key].get_default(call_default_factory=True)
+        if section == name and getattr(part.value, key) == fields[key].get_default(call_default_factory=True)
     }
     body = {key: value for key, value in part.dumped.items() if key not in unset}
     if data_sha256 and name == "dataset":

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
 
 import orjson
 
 from common.dataset import Row
+from common.job import Pointer
 from common.prompts import training_row
+from common.selection import Selection
 from common.spec import JobSpec
 
 
-def training_file(rows: Sequence[Row], spec: JobSpec) -> bytes:
-    """JSON Lines, in the order that the seed gives: by a generator of its own, so that nothing else counts.
+def line_of(spec: JobSpec) -> Callable[[Row], bytes]:
+    """What makes a row's line of the training file: JSON Lines."""
+    shape = spec.finetune.format
 
-    Deterministic: the same rows, format and seed give the same bytes, hence the same artifact and file.
-    """
-    order = list(rows)
-    random.Random(spec.dataset.seed).shuffle(order)  # noqa: S311  # an order, no secret
-    return b"".join(
-        orjson.dumps(training_row(spec.finetune.format, row.question, row.answer, row.hints)) + b"\n" for row in order
-    )
+    def line(row: Row) -> bytes:
+        return orjson.dumps(training_row(shape, row.question, row.answer, row.hints)) + b"\n"
+
+    return line
+
+
+def write_training(chosen: Selection, spec: JobSpec, path: Path) -> None:
+    """Deterministic: the same rows, format and seed give the same bytes, hence the same artifact and file."""
+    with path.open("wb") as file:
+        file.writelines(chosen.training_lines(spec.dataset.seed))
+
+
+def measured(chosen: Selection, spec: JobSpec) -> Pointer:
+    """The hash and size of the training file, without the file."""
+    digest = hashlib.sha256()
+    for line in chosen.training_lines(spec.dataset.seed):
+        digest.update(line)
+    return Pointer(digest.hexdigest(), chosen.training_bytes)

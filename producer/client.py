@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from common.states import FINISHED, JobState
 from common.store import Store
 
 if TYPE_CHECKING:
+    from common.gates import Finding
     from common.spec import DatasetSpec, JobSpec
 
 
@@ -43,6 +44,7 @@ class Producer:
         self.commands = commands
         self.events_log = events
         self.settings = settings
+        self.findings: Mapping[DatasetSpec, Mapping[str, Finding]] = {}  #: of the gates, in the data checked last
 
     @classmethod
     def from_env(cls, **flags: Any) -> Producer:
@@ -68,20 +70,18 @@ class Producer:
 
     def check(self, specs: Sequence[JobSpec]) -> builtins.list[tuple[JobSpec, Path | None]]:
         """Each spec with the local file of its data set, if it has one, checked. Raises InvalidSpec."""
-        from common.dataset import parse, select
+        from common.selection import select
 
-        parsed: dict[Path, dict[str, Any]] = {}
-        selected: set[DatasetSpec] = set()
+        found: dict[DatasetSpec, Mapping[str, Finding]] = {}
         checked: builtins.list[tuple[JobSpec, Path | None]] = []
         files = {source: local_file(source) for source in dict.fromkeys(spec.dataset.source for spec in specs)}
         for spec in specs:
             path = files[spec.dataset.source]
-            if path is not None and spec.dataset not in selected:
-                if path not in parsed:
-                    parsed[path] = parse(_read(path, spec.dataset.source), spec.dataset.source)
-                select(parsed[path], spec.dataset)
-                selected.add(spec.dataset)
+            if path is not None and spec.dataset not in found:
+                _open(path, spec.dataset.source)
+                found[spec.dataset] = select(path, spec.dataset).findings
             checked.append((spec, path))
+        self.findings = found
         return checked
 
     def _refuse_too_dear(self, checked: Sequence[tuple[JobSpec, Path | None]]) -> None:
@@ -184,12 +184,9 @@ def local_file(source: str) -> Path | None:
     return path
 
 
-def _read(path: Path, source: str) -> bytes:
-    from common.dataset import refuse_pickle
-
+def _open(path: Path, source: str) -> None:
     try:
-        with path.open("rb") as file:
-            refuse_pickle(source, file.read(2))
-        return path.read_bytes()
+        with path.open("rb"):
+            pass
     except OSError as exc:
         raise InvalidSpec(f"dataset.source: {source} cannot be read: {exc.strerror}") from exc

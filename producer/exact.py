@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from common.dataset import parse, select
 from common.quotes import Quote
+from common.selection import select
 from common.sharing import Sharing
 from common.spec import FinetuneSpec
-from common.training import training_file
+from common.training import line_of, write_training
 from producer.planning import Checked, Planned
 
 Say = Callable[[str], None]
@@ -53,10 +53,10 @@ def with_quotes(
 
 def _uploaded(row: Planned, path: Path, quotes: Quotes) -> str:
     assert row.data is not None, "only data at hand is uploaded"
-    chosen = select(parse(path.read_bytes(), row.spec.dataset.source), row.spec.dataset)
+    chosen = select(path, row.spec.dataset, line_of(row.spec))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"hintrelay-{row.data.sha256[:32]}.jsonl"  # as the worker names it
-        file.write_bytes(training_file(chosen.train, row.spec))
+        write_training(chosen, row.spec, file)
         return quotes.upload(file)
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from common.dataset import parse, select
+from common.gates import Finding
 from common.job import Job
 from common.money import micros, spoken
 from common.prices import Estimate, Prices
 from common.reuse import run_fingerprint
+from common.selection import select
 from common.sharing import Sharing, leads_to_a_model
 from common.spec import DatasetSpec, JobSpec
-from common.training import training_file
+from common.training import line_of, measured
 
 Checked = Sequence[tuple[JobSpec, Path | None]]
 Counts = dict[str, int]
@@ -28,6 +27,7 @@ class Data:
     counts: Counts
     sha256: str
     size: int  #: bytes
+    findings: Mapping[str, Finding] = field(default_factory=dict)  #: by gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +56,15 @@ class Planned:
 
 
 def measure(checked: Checked) -> list[Data | None]:
-    """The data of each spec; each file is read once, and each training file made once."""
-    subsets: dict[Path, dict[str, Any]] = {}
+    """The data of each spec; each training file is made once."""
     made: dict[tuple[DatasetSpec, str], Data] = {}
     found: list[Data | None] = []
     for spec, path in checked:
         which = (spec.dataset, spec.finetune.format)
         if path is not None and which not in made:
-            if path not in subsets:
-                subsets[path] = parse(path.read_bytes(), spec.dataset.source)
-            chosen = select(subsets[path], spec.dataset)
-            data = training_file(chosen.train, spec)
-            made[which] = Data(chosen.counts, hashlib.sha256(data).hexdigest(), len(data))
+            chosen = select(path, spec.dataset, line_of(spec))
+            file = measured(chosen, spec)
+            made[which] = Data(chosen.counts, file.sha256, file.size, chosen.findings)
         found.append(made[which] if path is not None else None)
     return found
 

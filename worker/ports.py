@@ -158,12 +158,12 @@ class Judge(Protocol):
 
 
 class Datasets(Protocol):
-    """Data sets from elsewhere, as bytes of HintEval JSON."""
+    """Data sets from elsewhere, as files of HintEval JSON on this machine; what is fetched goes into `folder`."""
 
-    def download(self, name: str) -> bytes:
+    def download(self, name: str, folder: Path) -> Path:
         """One of HintEval's own, by its name. Raises Permanent for a name that HintEval does not have."""
 
-    def read(self, source: str) -> bytes:
+    def fetch(self, source: str, folder: Path) -> Path:
         """A path on this machine or an fsspec URL. Raises Permanent outside of the roots that are allowed."""
 
 

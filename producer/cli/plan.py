@@ -14,6 +14,7 @@ from common.printable import printable
 from common.sharing import Sharing
 from common.spec import DatasetSpec
 from producer.cli.context import Tools, pass_tools
+from producer.cli.findings import findings_json, tell_findings
 from producer.cli.output import emit_all, output_option, print_table, say
 from producer.cli.specs import read_specs, spec_arguments
 from producer.planning import Planned, planned, too_dear, with_reuse
@@ -53,6 +54,7 @@ def plan(tools: Tools, specs: Sequence[str], sets: Sequence[str], fresh: bool, e
         gives_way=("SUFFIX", "QUESTIONS", "BATCH"),
     )
     _tell_dropped(rows)
+    tell_findings(tools.producer.findings)
     for words in too_dear(rows):
         say(f"submit will refuse this: {words}")
     _tell_sum(rows, settings.prices)
@@ -72,6 +74,7 @@ def _json(row: Planned) -> dict[str, Any]:
         "train_rows": found.get("train_rows"),
         "test_questions": found.get("test_questions"),
         "dropped": {name.removeprefix(DROPPED): n for name, n in found.items() if name.startswith(DROPPED)},
+        "findings": findings_json(row.data.findings) if row.data else {},
         "price_usd": None if row.cost is None else usd(row.cost),
         "estimate": _estimate(row),
         "new": row.new,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from common.store import Store
+    from producer.client import Producer
 
 LARGE_BYTES = 5_000_000  #: data that takes long enough to be told of
 
@@ -55,6 +56,7 @@ def submit(
         stored = producer.submit_all(wanted, key, batch=batch)
     jobs = _read(producer.store, [one.id for one in stored], output)
     _print(jobs, stored, output)
+    _tell_findings(producer)
     _tell_ended(jobs)
     if producer.commands.nudge_lost is not None:
         say("the broker cannot be reached just now: the jobs are stored, and the tick will send them")
@@ -64,6 +66,13 @@ def submit(
         leave(watch_jobs(tools, [job.id for job in jobs], None, output if output == "table" else "talk"))
     if sys.stderr.isatty() and output == "table":
         _footer(jobs)
+
+
+def _tell_findings(producer: Producer) -> None:
+    if any(finding.rows for found in producer.findings.values() for finding in found.values()):
+        from producer.cli.findings import tell_findings
+
+        tell_findings(producer.findings)
 
 
 def _read(store: Store, ids: Sequence[str], output: str) -> list[Job]:

@@ -102,13 +102,15 @@ class FakeDatasets:
     def __init__(self, known: Mapping[str, bytes] | None = None) -> None:
         self.known = dict(known or {})
 
-    def download(self, name: str) -> bytes:
-        return self.read(name)
+    def download(self, name: str, folder: Path) -> Path:
+        return self.fetch(name, folder)
 
-    def read(self, source: str) -> bytes:
+    def fetch(self, source: str, folder: Path) -> Path:
         if source not in self.known:
             raise Permanent(f"no data set {source}")
-        return self.known[source]
+        path = folder / "dataset.json"
+        path.write_bytes(self.known[source])
+        return path
 
 
 @dataclass

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 from common.dataset import is_url, refuse_pickle
 from common.errors import InvalidSpec, Permanent, Transient
 
+FETCHED = "dataset.json"
+CHUNK = 1 << 20  #: bytes read at a time
 MAX_BYTES = 4 << 30  #: of one data set; more is no question-and-hints data
 
 
@@ -17,7 +19,7 @@ class DatasetFiles:
     def __init__(self, roots: str) -> None:
         self._roots = [root for root in _split(roots) if root]
 
-    def download(self, name: str) -> bytes:
+    def download(self, name: str, folder: Path) -> Path:
         """HintEval fetches a pickle of its own from its hub, and only from there, and keeps it in its own cache."""
         from worker.adapters.hinteval import load
 
@@ -32,19 +34,18 @@ class DatasetFiles:
             raise Transient(f"HintEval could not fetch the data set {name}: {exc}"[:500], code="download") from exc
         except Exception as exc:
             raise Transient(f"HintEval could not load the data set {name}: {exc!r}"[:500], code="download") from exc
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "dataset.json"
-            dataset.store_json(str(path))
-            return path.read_bytes()
+        path = folder / FETCHED
+        dataset.store_json(str(path))
+        return path
 
-    def read(self, source: str) -> bytes:
+    def fetch(self, source: str, folder: Path) -> Path:
         try:
             refuse_pickle(source)
         except InvalidSpec as exc:
             raise Permanent(exc.message, code=exc.code) from exc
-        return self._fetch(source) if is_url(source) else self._file(source)
+        return self._fetch(source, folder / FETCHED) if is_url(source) else self._file(source)
 
-    def _file(self, source: str) -> bytes:
+    def _file(self, source: str) -> Path:
         path = Path(source).expanduser().resolve()
         roots = [Path(root).expanduser().resolve() for root in self._roots if not is_url(root)]
         if self._roots and not any(path.is_relative_to(root) for root in roots):
@@ -55,13 +56,14 @@ class DatasetFiles:
         try:
             if path.stat().st_size > MAX_BYTES:
                 raise Permanent(f"dataset.source: {source} is larger than {MAX_BYTES >> 30} GiB", code="invalid_spec")
-            return path.read_bytes()
+            with path.open("rb"):
+                return path
         except OSError as exc:
             raise Permanent(
                 f"dataset.source: {source} cannot be read on this worker: {exc.strerror}", code="invalid_spec"
             ) from exc
 
-    def _fetch(self, source: str) -> bytes:
+    def _fetch(self, source: str, path: Path) -> Path:
         import fsspec
 
         if "::" in source:
@@ -74,17 +76,22 @@ class DatasetFiles:
                 code="forbidden_path",
             )
         try:
-            with fsspec.open(source, "rb") as file:
-                data: bytes = file.read(MAX_BYTES + 1)
+            with fsspec.open(source, "rb") as file, path.open("wb") as copy:
+                _copy(file, copy, source)
         except (ValueError, ImportError) as exc:
             raise Permanent(f"dataset.source: {source} cannot be opened: {exc}", code="invalid_spec") from exc
         except FileNotFoundError as exc:
             raise Permanent(f"dataset.source: there is nothing at {source}", code="invalid_spec") from exc
         except OSError as exc:
             raise Transient(f"dataset.source: {source} cannot be read: {exc}", code="download") from exc
-        if len(data) > MAX_BYTES:
+        return path
+
+
+def _copy(file: BinaryIO, copy: BinaryIO, source: str) -> None:
+    while chunk := file.read(CHUNK):
+        copy.write(chunk)
+        if copy.tell() > MAX_BYTES:
             raise Permanent(f"dataset.source: {source} is larger than {MAX_BYTES >> 30} GiB", code="invalid_spec")
-        return data
 
 
 def _split(roots: str) -> list[str]:

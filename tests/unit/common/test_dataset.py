@@ -1,5 +1,6 @@
 """HintEval's data sets: what is read, what is left out and counted, what is refused."""
 
+import hashlib
 import json
 import pickle
 from pathlib import Path
@@ -7,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from common.dataset import clean, is_name, is_url, parse, refuse_pickle, rows, select
+from common.dataset import clean, is_name, is_url, refuse_pickle, rows
 from common.errors import InvalidSpec
-from common.spec import DatasetSpec
+from common.selection import Selection, select
+from common.spec import DatasetSpec, JobSpec
+from common.training import line_of, measured, write_training
 
+GOLDEN = "07f52a8091ecd8ec1afaea937180ce1a93ba718caf4394c2b776b3f63edbf7d1"
 SAMPLE = Path(__file__).parents[3] / "producer" / "sample" / "hints-60.json"
 
 
@@ -28,25 +32,58 @@ def subsets(train: list[dict[str, Any]], test: list[dict[str, Any]] | None = Non
     return {"train": subset(train), "test": subset([instance()] if test is None else test)}
 
 
+def subsets_file(train: list[dict[str, Any]], test: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    return {"subsets": subsets(train, test)}
+
+
 def wanted(**given: Any) -> DatasetSpec:
     return DatasetSpec(source="x.json", **given)
 
 
-def fault(data: bytes, source: str = "x.json") -> str:
-    with pytest.raises(InvalidSpec) as caught:
-        parse(data, source)
-    return caught.value.message
+class Chooser:
+    """Selects from a document as from a file that the spec calls x.json."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self, document: Any, spec: JobSpec | None = None, **given: Any) -> Selection:
+        self._path.write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
+        render = line_of(spec) if spec else None
+        return select(self._path, spec.dataset if spec else wanted(**given), render)
+
+    def fault(self, document: Any, **given: Any) -> str:
+        with pytest.raises(InvalidSpec) as caught:
+            self(document, **given)
+        return caught.value.message
 
 
-def test_the_shipped_sample_is_read_whole() -> None:
-    chosen = select(parse(SAMPLE.read_bytes(), "hints-60.json"), wanted())
-    assert chosen.counts == {"train_rows": 48, "test_questions": 12}
-    assert next(iter(chosen.test)) == "test_01"
-    assert chosen.train[0].answer == "Amazon"
+@pytest.fixture
+def choose(tmp_path: Path) -> Chooser:
+    return Chooser(tmp_path / "data")
 
 
-def test_a_byte_order_mark_does_no_harm() -> None:
-    assert parse(b'\xef\xbb\xbf{"subsets": {}}', "x") == {}
+def asked(chosen: Selection) -> list[str]:
+    return [row_id for row_id, _ in chosen.questions()]
+
+
+def test_the_shipped_sample_is_read_whole(tmp_path: Path) -> None:
+    spec = JobSpec.parse(
+        {"version": 1, "dataset": {"source": "hints-60.json"}, "finetune": {"model": "a/b"}, "name": "x"}
+    )
+    chosen = select(SAMPLE, spec.dataset, line_of(spec))
+    assert {name: chosen.counts[name] for name in ("train_rows", "test_questions")} == {
+        "train_rows": 48,
+        "test_questions": 12,
+    }
+    assert asked(chosen)[0] == "test_01"
+    write_training(chosen, spec, tmp_path / "file.jsonl")
+    data = (tmp_path / "file.jsonl").read_bytes()
+    assert measured(chosen, spec).dump() == {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    assert measured(chosen, spec).sha256 == GOLDEN, "files that were uploaded are known by their hash"
+
+
+def test_a_byte_order_mark_does_no_harm(choose: Chooser) -> None:
+    assert choose(b"\xef\xbb\xbf" + json.dumps(subsets_file([instance()])).encode()).counts["train_rows"] == 1
 
 
 @pytest.mark.parametrize(
@@ -63,8 +100,8 @@ def test_a_byte_order_mark_does_no_harm() -> None:
         (b"\x1f\x8b\x08", "dataset.source: x.json is a pickle or compressed"),
     ],
 )
-def test_bytes_that_are_no_data_set_are_refused(data: bytes, sentence: str) -> None:
-    assert fault(data).startswith(sentence)
+def test_bytes_that_are_no_data_set_are_refused(choose: Chooser, data: bytes, sentence: str) -> None:
+    assert choose.fault(data).startswith(sentence)
 
 
 @pytest.mark.parametrize("source", ["a.pickle", "a.PKL", "a.json.gz", "s3://b/a.joblib"])
@@ -87,14 +124,13 @@ def test_a_pickle_is_refused_by_its_name_before_anything_is_read(source: str) ->
     ],
 )
 def test_a_subset_that_is_missing_odd_or_empty_is_refused(
-    given: dict[str, str], data: dict[str, Any], sentence: str
+    choose: Chooser, given: dict[str, str], data: dict[str, Any], sentence: str
 ) -> None:
-    with pytest.raises(InvalidSpec) as caught:
-        select({**subsets([instance()]), **data}, wanted(**given))
-    assert caught.value.message.startswith(sentence)
+    document = {"subsets": {**subsets([instance()]), **data}}
+    assert choose.fault(document, **given).startswith(sentence)
 
 
-def test_rows_that_cannot_be_trained_on_are_left_out_and_counted() -> None:
+def test_rows_that_cannot_be_trained_on_are_left_out_and_counted(choose: Chooser) -> None:
     odd = [
         instance(question=" "),
         instance(answers=()),
@@ -106,25 +142,27 @@ def test_rows_that_cannot_be_trained_on_are_left_out_and_counted() -> None:
         instance(question="[INST] x"),
         instance(answers=("</s>",)),
     ]
-    chosen = select(subsets([*odd, instance()]), wanted())
-    assert [row.id for row in chosen.train] == ["q9"]
+    chosen = choose(subsets_file([*odd, instance()], [instance("another", ("B",))]))
     assert chosen.counts == {
         "train_rows": 1, "test_questions": 1, "dropped_no_question": 1, "dropped_no_answer": 3, "dropped_no_hints": 2,
         "dropped_template_tokens": 3,
     }  # fmt: skip
 
 
-def test_nothing_left_to_train_on_or_to_ask_for_is_refused() -> None:
-    with pytest.raises(InvalidSpec, match=r"dataset.train: no row of subset 'train' of x.json has an answer and hints"):
-        select(subsets([instance(hints=())]), wanted())
-    with pytest.raises(InvalidSpec, match=r"dataset.test: no row of subset 'test' of x.json has a question and an ans"):
-        select(subsets([instance()], [instance(answers=())]), wanted())
+def test_nothing_left_to_train_on_or_to_ask_for_is_refused(choose: Chooser) -> None:
+    assert choose.fault(subsets_file([instance(hints=())])) == (
+        "dataset.train: no row of subset 'train' of x.json has an answer and hints"
+    )
+    assert choose.fault(subsets_file([instance()], [instance(answers=())])) == (
+        "dataset.test: no row of subset 'test' of x.json has a question and an answer"
+    )
 
 
-def test_the_limit_counts_questions_that_can_be_asked_and_keeps_the_files_order() -> None:
+def test_the_limit_counts_questions_that_can_be_asked_and_keeps_the_files_order(choose: Chooser) -> None:
     test = [instance(answers=()), instance("first"), instance("second", hints=()), instance("third")]
-    assert list(select(subsets([instance()], test), wanted(test_limit=2)).test) == ["q1", "q2"]
-    assert len(select(subsets([instance()], test), wanted(test_limit=99)).test) == 3
+    document = subsets_file([instance()], test)
+    assert asked(choose(document, test_limit=2)) == ["q1", "q2"]
+    assert len(asked(choose(document, test_limit=99))) == 3
 
 
 @pytest.mark.parametrize(
@@ -142,7 +180,10 @@ def test_the_limit_counts_questions_that_can_be_asked_and_keeps_the_files_order(
         instance(hints=(None,)),
     ],
 )
-def test_an_instance_that_is_not_hintevals_is_refused_by_its_id(bad: dict[str, Any]) -> None:
+def test_an_instance_that_is_not_hintevals_is_refused_by_its_id(choose: Chooser, bad: dict[str, Any]) -> None:
+    assert choose.fault(subsets_file([instance(), bad])).startswith(
+        "dataset.source: instance 'q1' of x.json is not HintEval's: it needs"
+    )
     with pytest.raises(InvalidSpec, match=r"dataset.source: instance 'q1' of x.json is not HintEval's: it needs"):
         list(rows(subsets([instance(), bad])["train"]["instances"], "x.json"))
 
