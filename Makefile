@@ -15,7 +15,7 @@ setup: .venv/installed  ## a working environment in .venv/, versions as in requi
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(f"hintrelay needs Python 3.11 or 3.12, not {v[0]}.{v[1]}: set PYTHON=python3.11") if v not in ((3, 11), (3, 12)) else 0'
 	@echo "installing into .venv/ (a few minutes, 3 GB: HintEval brings torch)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[hints,dev]' 2> .venv/pip.log || { tail -n 20 .venv/pip.log; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[hints,report,dev]' 2> .venv/pip.log || { tail -n 20 .venv/pip.log; exit 1; }
 	@touch .venv/installed
 
 demo: .venv/installed  ## a small sweep from data set to scored hints, everything by itself

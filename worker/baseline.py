@@ -15,7 +15,7 @@ from worker.asking import ask, with_hints
 from worker.ports import Desk, Ports
 from worker.scoring import Scored, score
 from worker.shared import SharedShelf, Turn, fingerprint, once
-from worker.statistics import paired
+from worker.statistics import paired, summary
 from worker.written import item_of, questions, values_of, write
 
 
@@ -51,10 +51,13 @@ def baseline(job: Job, ports: Ports, desk: Desk, name: str) -> Baseline:
 
 
 def compare(job: Job, scored: Scored, base: Baseline) -> dict[Metric, dict[str, Any]]:
-    """Metric -> tuned less base, by question, for what was scored of both."""
+    """Metric -> tuned less base, by question, for what was scored of both; and `score`, the base model's own."""
     seed = job.spec.dataset.seed
     return {
-        metric: paired(values_of(rows), base.values[metric], METRICS[metric].better, seed)
+        metric: {
+            **paired(values_of(rows), base.values[metric], METRICS[metric].better, seed),
+            "score": summary(base.values[metric], seed),
+        }
         for metric, rows in scored.scores.items()
         if metric in base.values
     }

@@ -87,6 +87,9 @@ class Platform(Protocol):
     def run(self, run_id: str) -> Run:
         """One run, with the story of its end. Raises Absent."""
 
+    def losses(self, run_id: str) -> dict[str, list[list[float]]]:
+        """How the training went: `train` and `eval`, each [step, loss], some hundred at most."""
+
     def run_request(self, wanted: FinetuneSpec, file_id: str, marker: str) -> Request:
         """What to ask for, checked against the platform's limits; nothing is begun by it."""
 

@@ -13,6 +13,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "deploy": ("producer.cli.change:deploy", "Register the NAME under which a job's model answers."),
         "cancel": ("producer.cli.change:cancel", "Cancel jobs, their runs on the platform too."),
         "retry": ("producer.cli.change:retry", "Take failed jobs up again from the stage that failed."),
+        "compare": ("producer.cli.compare:compare", "Compare jobs by their metrics, with cost and minutes."),
         "results": ("producer.cli.results:results", "Print a job's hints and scores as HintEval JSON."),
     },
     "Looking": {

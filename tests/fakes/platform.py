@@ -63,6 +63,10 @@ class FakePlatform:
             raise Absent(f"no run {run_id}")
         return self.run_by_id[run_id]
 
+    def losses(self, run_id: str) -> dict[str, list[list[float]]]:
+        self.run(run_id)
+        return {"train": [[1.0, 2.0], [2.0, 1.5]], "eval": [[2.0, 1.6]]}
+
     def run_request(self, wanted: FinetuneSpec, file_id: str, marker: str) -> Request:
         return {"marker": marker, "file_id": file_id, "model": wanted.model}
 

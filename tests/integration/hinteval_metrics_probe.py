@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
@@ -17,6 +18,8 @@ from typing import Any
 
 from common.errors import HintrelayError
 from common.metrics import METRICS, Metric
+from common.outcomes import Advance
+from common.states import JobState
 from worker.adapters import hinteval
 from worker.adapters.hinteval_judge import HintEvalJudge
 from worker.adapters.hinteval_scores import HintEvalScorer
@@ -32,6 +35,7 @@ class JudgeServer(ThreadingHTTPServer):
 
     reply: Reply
     asked: list[str]
+    model: str = ""  #: who was asked last
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -41,6 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         prompt = body["messages"][-1]["content"]
         self.server.asked.append(prompt)
+        self.server.model = body["model"]
         status, text = self.server.reply(prompt)
         message = {"role": "assistant", "content": text}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
@@ -256,6 +261,73 @@ def judged() -> dict[str, Any]:
     return found
 
 
+def published_pair() -> dict[str, Any]:
+    """Hints of a published pair, replayed as chat answers: what `compare` says, and what they are by themselves."""
+    from producer.compare.entries import entries, ranked
+    from tests.fakes.parts import FakeDatasets, FakeDesk, make_job, make_ports, make_spec
+    from worker.stages.evaluate import evaluate
+    from worker.stages.generate import generate
+    from worker.stages.prepare import prepare
+
+    pairs = json.loads((Path(__file__).parents[1] / "data" / "wikihint-pair.json").read_text("ascii"))
+    told = {(model, one["question"]): one[model] for one in pairs for model in ("vanilla", "tuned")}
+    rig = Judged()
+
+    def replay(prompt: str) -> tuple[int, str]:
+        question = prompt.partition("Question: ")[2]
+        return 200, f"1. {told[rig.server.model, question]}" if question else "Yes"
+
+    rig.server.reply = replay
+    folder = Path(tempfile.mkdtemp())
+    instances = {one["id"]: _instance(one) for one in pairs}
+    source = json.dumps({"subsets": {name: {"instances": instances} for name in ("train", "test")}})
+    hints = hinteval.HintEvalModel(base_url=rig.url, api_key="k")
+    ports = replace(make_ports(folder), hint_model=hints, scorer=HintEvalScorer(folder), judge=rig.judge)
+    assert isinstance(ports.datasets, FakeDatasets)
+    ports.datasets.known["small"] = source.encode()
+    wanted = {"metrics": list(PAIR_METRICS), "baseline": True, "baseline_name": "vanilla"}
+    spec = make_spec(**{f"evaluate__{key}": value for key, value in wanted.items()}, generate__num_of_hints=1)
+    job = make_job(JobState.ACCEPTED, spec, deployment="tuned")
+    desk = FakeDesk(job)
+    for stage in (prepare, generate, evaluate):
+        outcome = stage(job, ports, desk)
+        assert isinstance(outcome, Advance), outcome
+        job = replace(job, state=outcome.to, facts={**job.facts, **outcome.facts})
+        desk.pieces.clear()
+    found: dict[str, Any] = {}
+    for metric in PAIR_METRICS:
+        rows = ranked(entries([replace(job, deadline=0)]), metric)
+        direct = {}
+        for model in ("tuned", "vanilla"):
+            values = _direct(metric, [Item(one["question"], one["answer"], (one[model],)) for one in pairs])
+            direct[model] = sum(values) / len(values)
+        means = {"vanilla" if row.job is None else "tuned": row.mean(metric) for row in rows}
+        found[metric] = {"compare": means, "direct": direct, "n": rows[0].scores[metric]["n"]}
+    return found
+
+
+PAIR_METRICS: tuple[Metric, ...] = ("rouge1", "readability.flesch_kincaid_reading_ease", "answer_leakage")
+
+
+def _instance(one: dict[str, str]) -> dict[str, Any]:
+    hints = [{"hint": one["vanilla"], "metrics": {}, "metadata": {}}]
+    return {"question": {"question": one["question"]}, "answers": [{"answer": one["answer"]}], "hints": hints}
+
+
+def _direct(metric: Metric, items: Sequence[Item]) -> list[float]:
+    """HintEval's own `evaluate`, with no part of ours in between."""
+    from hinteval.evaluation.answer_leakage import Lexical
+    from hinteval.evaluation.readability import TraditionalIndexes
+    from hinteval.evaluation.relevance import Rouge
+
+    match metric:
+        case "rouge1":
+            return own(Rouge("rouge1"), items, texts=False)
+        case "answer_leakage":
+            return own(Lexical(method="exclude_stop_words"), items, texts=False)
+    return own(TraditionalIndexes("flesch_kincaid_reading_ease"), items, texts=True)
+
+
 def main() -> None:
     os.environ["HINTEVAL_CACHE_DIR"] = tempfile.mkdtemp()
     hinteval.load()
@@ -268,6 +340,7 @@ def main() -> None:
                 "stumbling": stumbling(),
                 "wikipedia": wikipedia(),
                 "judged": judged(),
+                "pair": published_pair(),
             }
         )
     )

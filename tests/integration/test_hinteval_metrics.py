@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from common.metrics import METRICS
 from tests.e2e.stack import ROOT, clean_environ
 
 WIKIHINT = ROOT.parent / "shared" / "data" / "wikihint" / "wikihint-100.json"
@@ -121,3 +122,14 @@ def test_a_judge_that_answers_nothing_answers_and_one_that_is_not_there_does_not
     mute, gone = probed["judged"]["check"]
     assert mute is None
     assert gone.startswith("Permanent deployment_unknown")
+
+
+def test_compare_ranks_a_published_pair_as_its_hints_themselves_do(probed: dict[str, Any]) -> None:
+    for metric, seen in probed["pair"].items():
+        assert seen["n"] == 100
+        assert seen["compare"].keys() == {"tuned", "vanilla"}
+        for model, mean in seen["direct"].items():
+            assert abs(seen["compare"][model] - mean) <= 1e-9, metric
+        best = next(iter(seen["compare"]))
+        direct = sorted(seen["direct"], key=lambda model: METRICS[metric].better * -seen["direct"][model])
+        assert best == direct[0], metric

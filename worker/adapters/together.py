@@ -17,7 +17,7 @@ from common.errors import Permanent, Transient
 from common.spec import FinetuneSpec
 from worker.adapters.http_pace import HttpPace
 from worker.adapters.together_errors import definite_refusal, translate
-from worker.adapters.together_runs import mark_of, run_from, seconds_left
+from worker.adapters.together_runs import MOST_POINTS, losses_from, mark_of, run_from, seconds_left
 from worker.pacing import Pace, Unpaced
 from worker.ports import Absent, FileStatus, InDoubt, Progress, Request, Run
 
@@ -94,6 +94,9 @@ class TogetherPlatform:
         if events is None and run.status.value in {"failed", "cancelled"}:
             events = self._events(run_id)
         return run_from({**body, "events": events or []})
+
+    def losses(self, run_id: str) -> dict[str, list[list[float]]]:
+        return losses_from(self._get(f"/fine-tunes/{run_id}/metrics?resolution={MOST_POINTS}").get("metrics"))
 
     def run_request(self, wanted: FinetuneSpec, file_id: str, marker: str) -> Request:
         """The body of POST /fine-tunes as the SDK makes it."""

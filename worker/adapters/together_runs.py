@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
-from typing import Any
+from typing import Any, TypeGuard
 
 import structlog
 
 from worker.ports import Run, RunStatus
 
 log = structlog.get_logger(__name__)
+
+MOST_POINTS = 300  #: of a run's losses; a curve on a page has no room for more
 
 #: Source: together 2.36.0, types/fine_tuning FinetuneJobStatus; `user_error` is in the SDK's library only.
 STATUS = {
@@ -110,3 +113,18 @@ def _restarted_as(events: list[dict[str, Any]], run_id: str) -> str:
         if others:
             return str(others[-1])
     return ""
+
+
+def losses_from(points: Any) -> dict[str, list[list[float]]]:
+    """`train` and `eval`, each [step, loss], of the platform's flat points; what is odd is left out."""
+    found: dict[str, list[list[float]]] = {"train": [], "eval": []}
+    for point in points if isinstance(points, list) else []:
+        if isinstance(point, dict) and _finite(step := point.get("global_step")):
+            for name, line in found.items():
+                if _finite(loss := point.get(f"{name}/loss")):
+                    line.append([float(step), float(loss)])
+    return {name: sorted(line) for name, line in found.items()}
+
+
+def _finite(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -6,9 +6,10 @@ import json
 from typing import Any
 
 import orjson
+import structlog
 
 from common.backoff import full_jitter
-from common.errors import Permanent
+from common.errors import HintrelayError, Permanent
 from common.job import Job
 from common.outcomes import Advance, Outcome, Snooze
 from common.states import JobState
@@ -19,6 +20,8 @@ from worker.shared import Busy
 from worker.statistics import summary
 from worker.window import Resting
 from worker.written import item_of, values_of, write
+
+log = structlog.get_logger(__name__)
 
 BUSY_S = 5.0  #: between two looks at whether another job has made what this one needs
 
@@ -43,7 +46,7 @@ def evaluate(job: Job, ports: Ports, desk: Desk) -> Outcome:
         "baseline": base.name if base else None,
         "unavailable": {**scored.unavailable, **lacking} or None,
     }
-    result = ports.artifacts.put(_dataset(job, subset, base, found))
+    result = ports.artifacts.put(_dataset(job, subset, base, {**found, "losses": _losses(job, ports)}))
     facts = {name: value for name, value in found.items() if value is not None or name in job.facts}
     return Advance(JobState.SUCCEEDED, {**facts, "results": result.dump()})
 
@@ -60,6 +63,15 @@ def _baseline(job: Job, ports: Ports, desk: Desk) -> tuple[Baseline | None, dict
         if exc.code != "deployment_unknown":
             raise
         return None, {"baseline": exc.message}
+
+
+def _losses(job: Job, ports: Ports) -> dict[str, Any] | None:
+    """The run's curves, for reports: one request, now that results are written. Without an answer none."""
+    try:
+        return ports.platform.losses(job.run_id) if job.run_id else None
+    except HintrelayError as exc:
+        log.warning("losses_not_read", run_id=job.run_id, reason=exc.message)
+        return None
 
 
 def _summaries(job: Job, scored: Scored) -> dict[str, dict[str, Any]]:

@@ -171,6 +171,7 @@ def test_every_dependency_has_its_line_and_no_other_has() -> None:
     for head, wanted in (
         ("Base install", project["dependencies"]),
         ("Extra `hints`", project["optional-dependencies"]["hints"]),
+        ("Extra `report`", project["optional-dependencies"]["report"]),
         ("Extra `contextual`", project["optional-dependencies"]["contextual"]),
         ("Extra `dev`", project["optional-dependencies"]["dev"]),
         ("Extra `bench`", project["optional-dependencies"]["bench"]),

@@ -1,0 +1,1 @@
+"""Jobs side by side: a table, and a report that opens anywhere."""
