@@ -34,8 +34,9 @@ def compare(
 ) -> None:
     """Compare jobs by their metrics, with cost and minutes.
 
-    The best under the first metric stand first. In brackets: the difference from the base model on the same questions, where evaluate.baseline asked it.
-    html is one file that needs no network: figures, the base model's hints beside the tuned one's, the specs.
+    The best under the first metric stand first. In brackets: the difference from the base model on the same questions,
+    where evaluate.baseline asked it. html is one file that needs no network: figures, the base model's hints beside
+    the tuned one's, the specs.
     """
     found = read_jobs(tools, jobs, batch)
     shown = entries(found)

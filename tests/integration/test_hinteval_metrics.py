@@ -114,7 +114,7 @@ def test_a_list_that_has_lost_the_answer_makes_no_other_one_right(probed: dict[s
 
 
 def test_a_failed_request_is_an_error_and_no_candidate_fewer(probed: dict[str, Any]) -> None:
-    assert probed["judged"]["busy"].startswith("Transient model_busy")
+    assert probed["judged"]["busy"].startswith("Busy model_busy")
     assert probed["judged"]["no_model"][0].startswith("Permanent deployment_unknown")
 
 
