@@ -60,7 +60,7 @@ class Tools:
     def ledger(self) -> Ledger:
         from common.ledger import Ledger
 
-        return Ledger.beside(self.records, self.settings.installation or "")
+        return Ledger.beside(self.producer.store, self.settings.installation or "")
 
     @cached_property
     def broker(self) -> redis.Redis:
