@@ -52,7 +52,7 @@ class FakePlatform:
         if self.list_fault:
             raise self.list_fault
         shown = [run for run in self.run_by_id.values() if run.id not in self.hidden]
-        return [replace(run, words="", restarted_as="") for run in shown]
+        return [replace(run, words="", restarted_as="", object_id="") for run in shown]
 
     def left_s(self, run_id: str) -> float | None:
         return self.estimates.get(run_id)

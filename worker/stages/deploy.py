@@ -21,6 +21,7 @@ def deploy(job: Job, ports: Ports, desk: Desk) -> Outcome:
         case "auto":
             return _own(job, ports, desk)
         case "detect":
+            _model(job, ports, desk)
             desk.seek()
             return Snooze(FAR_S, f"no endpoint serves {job.facts.get('output_name')} yet")
     return Snooze(FAR_S, "nobody has registered a name yet")
@@ -41,8 +42,19 @@ def _named(job: Job, name: str, ports: Ports) -> Outcome:
     return Advance(JobState.DEPLOYED, {"deployment": name, "refusal": None, "refused": None})
 
 
+def _model(job: Job, ports: Ports, desk: Desk) -> str:
+    """The tuned model's id in the platform's registry, empty where it has none: the list of runs does not tell it."""
+    known = job.facts.get("object_id")
+    if known or job.run_id is None:
+        return str(known or "")
+    found = ports.platform.run(job.run_id).object_id
+    if found:
+        desk.note(object_id=found)
+    return found
+
+
 def _own(job: Job, ports: Ports, desk: Desk) -> Outcome:
-    model = job.facts.get("object_id")
+    model = _model(job, ports, desk)
     if not model:
         words = "the platform put the model into no registry, so that no endpoint of its can serve it"
         return Reject(f"{words}; a name can still be registered, and then: hintrelay retry", code="not_servable")

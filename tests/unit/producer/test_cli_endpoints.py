@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -19,11 +20,11 @@ def ledger(job_store: Store) -> Ledger:
     return Ledger.beside(job_store)
 
 
-def running(ledger: Ledger, job: str, **facts: object) -> str:
+def running(ledger: Ledger, job: str) -> str:
     """The name of an entry whose endpoint runs for a job."""
     name = ledger.want(job, job, job, {"model": "ml_1", "max_minutes": 60})
     entry = ledger.named(name)
-    chosen = {"price": 4.0, "hardware": "1xa100", "address": f"acme/{name}", **facts}
+    chosen: dict[str, Any] = {"price": 4.0, "hardware": "1xa100", "address": f"acme/{name}"}
     assert ledger.move(entry, EntryState.STARTING, until_ms=3_600_000, **chosen) == 1
     assert ledger.move(ledger.named(name), EntryState.RUNNING, begun=ledger.now_ms()) == 1
     return name
