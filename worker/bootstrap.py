@@ -57,7 +57,7 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
         platform_rps=settings.platform_rps,
         model_rps=settings.model_rps,
     )
-    endpoints: Any = Lazy(lambda: _endpoints(settings, key))
+    endpoints: Any = Lazy(lambda: _endpoints(settings, key, paces))
     platform: Any = Lazy(lambda: _platform(settings, key, paces))
     return Ports(
         platform=platform,
@@ -81,10 +81,11 @@ def _platform(settings: Settings, key: str, paces: Paces) -> Platform:
     return TogetherPlatform(base_url=settings.platform_url, api_key=key, timeout_s=timeout_s, pace=pace)
 
 
-def _endpoints(settings: Settings, key: str) -> Endpoints:
+def _endpoints(settings: Settings, key: str, paces: Paces) -> Endpoints:
     from worker.adapters.together_endpoints import TogetherEndpoints
 
-    return TogetherEndpoints(root=settings.platform_root, chat_url=settings.chat_url, api_key=key)
+    pace = paces.of_platform()
+    return TogetherEndpoints(root=settings.platform_root, chat_url=settings.chat_url, api_key=key, pace=pace)
 
 
 def _hint_ports(settings: Settings, key: str, paces: Paces) -> dict[str, Any]:

@@ -278,3 +278,27 @@ def test_a_refusal_for_the_number_of_requests_is_not_waited_out_by_the_sdk(
         platform.runs()
     assert caught.value.after_s == 30.0
     assert control.get("/counts").json()["GET /fine-tunes"] == before + 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"finetune__n_epochs": 30}, "finetune.n_epochs is 30, at most 20"),
+        ({"finetune__batch_size": 4}, "finetune.batch_size is 4, at least 8"),
+        ({"finetune__batch_size": 4000}, "finetune.batch_size is 4000, at most 64"),
+        ({"finetune__lora_r": 512}, "finetune.lora_r is 512, at most 64"),
+        ({"finetune__learning_rate": 0.5}, "finetune.learning_rate is 0.5, at most 0.01"),
+        ({"finetune__n_checkpoints": 99}, "finetune.n_checkpoints is 99, at most 20"),
+    ],
+)
+def test_hyperparameters_beyond_the_limits_are_refused_with_the_platforms_numbers(
+    platform: TogetherPlatform, change: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(Permanent, match=words) as refused:
+        platform.run_request(make_spec(**change).finetune, "file-1", "small-0a1b2c3d")
+    assert refused.value.code == "limits"
+
+
+def test_a_marker_that_is_too_long_for_the_platform_is_refused(platform: TogetherPlatform) -> None:
+    with pytest.raises(Permanent, match="41 characters; allowed are 40"):
+        platform.run_request(make_spec().finetune, "file-1", "m" * 41)

@@ -15,6 +15,7 @@ from together.types import FinetuneModelLimits
 
 from common.errors import Permanent, Transient
 from common.spec import FinetuneSpec
+from worker.adapters import together_limits
 from worker.adapters.http_pace import HttpPace
 from worker.adapters.together_errors import definite_refusal, translate
 from worker.adapters.together_runs import MOST_POINTS, losses_from, mark_of, run_from, seconds_left
@@ -104,8 +105,10 @@ class TogetherPlatform:
         if wanted.adapter:
             given["lora"] = True
         try:
+            limits = self._limits_of(wanted.model)
+            together_limits.check(wanted, limits, marker)
             request, _, _ = create_finetune_request(
-                model_limits=self._limits_of(wanted.model),
+                model_limits=limits,
                 training_file=file_id,
                 suffix=marker,
                 **{"train_on_inputs": "auto", **given},

@@ -6,7 +6,9 @@ The first kind (v1) refuses new ones. With a newer SDK only this module changes:
 from __future__ import annotations
 
 import contextlib
+import time
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import httpx
@@ -14,13 +16,16 @@ import structlog
 import together
 
 from common.errors import HintrelayError, Permanent, Transient
+from worker.adapters.together_errors import learn
 from worker.adapters.together_wire import do, is_conflict, json_object, once
+from worker.pacing import Pace, Unpaced
 from worker.ports import Absent
 from worker.serving import Deployed, Endpoint, Offer, Serving
 
 log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 15.0  #: of one request; what comes later is looked for, and a tick has other work
+KEPT_S = 300.0  #: prices and configs change seldom
 PAGE = 500  #: the most that the platform lists at once
 DEPLOYMENT = (
     "hintrelay"  #: the one deployment of each endpoint; its name is taken once, so a doubled request is refused
@@ -43,13 +48,18 @@ _PARTLY = frozenset({"SCALING", "DEGRADED"})
 class TogetherEndpoints:
     """`root` is the platform's URL without a version, `chat_url` where chat requests go. Safe for threads."""
 
-    def __init__(self, *, root: str, chat_url: str, api_key: str, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, *, root: str, chat_url: str, api_key: str, timeout_s: float = TIMEOUT_S, pace: Pace | None = None
+    ) -> None:
+        self._pace = pace or Unpaced()
         limits = httpx.Timeout(timeout_s, connect=5.0)
         self._account = together.Together(api_key=api_key, base_url=f"{root}/v1", timeout=limits, max_retries=1)
         self._reads = together.Together(api_key=api_key, base_url=f"{root}/v2", timeout=limits, max_retries=1)
+        self._reads._client.event_hooks = {"response": [partial(learn, self._pace)]}
         self._once = self._reads.with_options(max_retries=0)
         self._chat = together.Together(api_key=api_key, base_url=chat_url, timeout=limits, max_retries=0)
         self._project = ""
+        self._kept: dict[str, tuple[float, list[dict[str, Any]]]] = {}  #: lists that change seldom: when read, and what
 
     # ---- Endpoints ----
 
@@ -103,7 +113,7 @@ class TogetherEndpoints:
         path, reference = self._supported(model) if base else self._registered(model)
         prices = self._prices()
         found = []
-        for config in self._listed(f"{self._home()}/configs", referenceModelId=reference):
+        for config in self._seldom(f"{self._home()}/configs", referenceModelId=reference):
             selectors = {one.get("key"): one.get("value") for one in config.get("selectors") or []}
             hardware = f"{selectors.get('accelerator_count')}x{selectors.get('accelerator_type')}"
             if hardware not in prices:
@@ -152,14 +162,14 @@ class TogetherEndpoints:
 
     def _supported(self, name: str) -> tuple[str, str]:
         """The same of a base model, by its name."""
-        for item in self._listed("/supported-models", search=name):
+        for item in self._seldom("/supported-models", search=name):
             if item.get("name") == name and item.get("baseModelId"):
                 return str(item.get("baseModel")), str(item["baseModelId"])
         raise Permanent(f"the platform's catalogue has no model {name} that can be served", code="not_servable")
 
     def _prices(self) -> dict[str, float]:
         """Cents a minute of each hardware."""
-        listed = self._listed("/public/inference-instance-types")
+        listed = self._seldom("/public/inference-instance-types")
         return {
             str(one.get("name")): float(one["priceCentsPerHour"]) / 60 for one in listed if one.get("priceCentsPerHour")
         }
@@ -177,7 +187,17 @@ class TogetherEndpoints:
 
     # ---- requests ----
 
+    def _seldom(self, path: str, **query: str) -> list[dict[str, Any]]:
+        """What many jobs ask alike: prices, configs, the catalogue."""
+        name = f"{path}?{httpx.QueryParams(query)}"
+        at, items = self._kept.get(name, (-KEPT_S, []))
+        if time.monotonic() - at >= KEPT_S:
+            items = self._listed(path, **query)
+            self._kept[name] = (time.monotonic(), items)
+        return items
+
     def _get(self, path: str) -> dict[str, Any]:
+        self._pace.before()
         return json_object(do(lambda: self._reads.get(path, cast_to=httpx.Response)))
 
     def _listed(self, path: str, **query: Any) -> list[dict[str, Any]]:
@@ -195,6 +215,7 @@ class TogetherEndpoints:
 
     def _send(self, method: str, path: str, body: Any, what: str) -> None:
         send: Any = {"post": self._once.post, "patch": self._once.patch, "delete": self._once.delete}[method]
+        self._pace.before()
         once(lambda: send(path, body=body, cast_to=httpx.Response), what)
 
     def _gone_is_fine(self, method: str, path: str, body: Any, what: str) -> None:

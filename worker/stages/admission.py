@@ -7,12 +7,13 @@ from collections.abc import Callable
 from common.job import Job
 from common.outcomes import AwaitSlot, Outcome
 from worker.ports import Desk, Ports, Request
+from worker.stages.servable import servable
 
 #: (job, request, ports, desk) -> why nothing is to be paid now (a Snooze), or ever (a Reject); None: as far as this
 #: check goes, pay. A check may be asked many times for one job, and pays nothing itself.
 Check = Callable[[Job, Request, Ports, Desk], Outcome | None]
 
-BEFORE_PAYING: tuple[Check, ...] = ()
+BEFORE_PAYING: tuple[Check, ...] = (servable,)
 
 
 def admit(job: Job, request: Request, ports: Ports, desk: Desk) -> Outcome | None:

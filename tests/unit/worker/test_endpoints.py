@@ -217,8 +217,8 @@ def test_an_endpoint_that_sticks_is_given_up_and_another_one_is_tried(relay: End
 
 @pytest.mark.parametrize("call", ["offers", "create", "deploy"])
 def test_a_refusal_fails_the_job_in_the_platforms_words(relay: EndpointRelay, call: str) -> None:
+    job = relay.trained(deploy__preflight=False)
     relay.endpoints.faults[call] = [REFUSED]
-    job = relay.trained()
     relay.rounds(6)
     failed = relay.get(job)
     assert failed.state is JobState.FAILED
@@ -232,7 +232,7 @@ def test_a_refusal_fails_the_job_in_the_platforms_words(relay: EndpointRelay, ca
 
 
 def test_hardware_that_does_not_serve_the_model_is_refused_with_what_there_is(relay: EndpointRelay) -> None:
-    job = relay.trained(deploy__hardware="9xb200")
+    job = relay.trained(deploy__hardware="9xb200", deploy__preflight=False)
     relay.rounds(3)
     message = (relay.get(job).error or {})["message"]
     assert "deploy.hardware: 9xb200 does not serve" in message
@@ -300,6 +300,29 @@ def test_an_endpoint_stopped_by_hand_fails_its_job_until_somebody_retries_it(rel
     relay.ledger.move(relay.entry(job).name, wish="stop")
     relay.settle()
     assert (relay.get(job).state, (relay.get(job).error or {})["code"]) == (JobState.FAILED, "endpoint_stopped")
+
+
+# ---- before the fine-tune is paid ----
+
+
+def test_nothing_is_paid_for_a_model_that_nothing_serves(relay: EndpointRelay) -> None:
+    relay.endpoints.offered.clear()
+    job = relay.submit(deploy__mode="auto")
+    by_hand = relay.submit(deploy__mode="manual")
+    anyway = relay.submit(deploy__mode="auto", deploy__preflight=False)
+    relay.drive()
+    refused = relay.get(job)
+    assert (refused.state, (refused.error or {})["code"]) == (JobState.FAILED, "not_servable")
+    assert "nothing was paid: the platform has no config that serves meta-llama/" in (refused.error or {})["message"]
+    assert {relay.get(one).state for one in (by_hand, anyway)} == {JobState.TRAINING}
+    assert relay.platform.calls.count("start_run") == 2
+
+
+def test_nothing_is_paid_for_hardware_that_does_not_serve_the_model(relay: EndpointRelay) -> None:
+    job = relay.submit(deploy__mode="auto", deploy__hardware="9xb200")
+    relay.drive()
+    assert "offers 1xh100 (6.00 cents a minute), 1xa100" in (relay.get(job).error or {})["message"]
+    assert "start_run" not in relay.platform.calls
 
 
 # ---- names that others give ----
