@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from common.connection import Client, reaching
 from common.events import Event
@@ -21,12 +21,16 @@ class EventLog:
 
     def of_job(self, job_id: str, *, since_ms: int) -> Iterator[Event]:
         """The job's events, oldest first; `since_ms` is when it was created, so that the stream is not read whole."""
+        return self.of_jobs({job_id}, since_ms=since_ms)
+
+    def of_jobs(self, job_ids: Set[str], *, since_ms: int) -> Iterator[Event]:
+        """The events of several jobs, in one pass; `since_ms` is when the first of them was created."""
         start = f"{max(0, since_ms - 60_000)}-0"  # the stream's ids are by the server's clock, as `created` is
         while True:
             with reaching(self._url):
                 entries = self._client.xrange(Keys.events, min=start, max="+", count=PAGE)
             for entry_id, fields in entries:
-                if fields.get("job") == job_id:
+                if fields.get("job") in job_ids:
                     yield Event.from_entry(entry_id, fields)
             if len(entries) < PAGE:
                 return

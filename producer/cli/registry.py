@@ -14,6 +14,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "cancel": ("producer.cli.change:cancel", "Cancel jobs, their runs on the platform too."),
         "retry": ("producer.cli.change:retry", "Take failed jobs up again from the stage that failed."),
         "compare": ("producer.cli.compare:compare", "Compare jobs by their metrics, with cost and minutes."),
+        "export": (
+            "producer.cli.export:export",
+            "Write all of a batch into a folder: specs, data, events, results.",
+        ),
         "results": ("producer.cli.results:results", "Print a job's hints and scores as HintEval JSON."),
     },
     "Looking": {

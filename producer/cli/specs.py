@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,23 +19,45 @@ from producer.cli.output import say
 
 F = TypeVar("F", bound=Callable[..., Any])
 STDIN = "-"
+EXPORTED = "hintrelay.exported"  #: in click's meta: the folder of --from
 
 
 def spec_arguments(command: F) -> F:
-    """SPEC..., --set and --fresh, as submit and plan have them."""
+    """SPEC..., --from, --set and --fresh, as submit and plan have them."""
     command = click.option("--fresh", is_flag=True, help="Pay for a run of its own where an equal one is there.")(
         command
     )
     command = click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help="Set a key of every spec.")(
         command
     )
-    return click.argument("specs", nargs=-1, required=True, metavar="SPEC...")(command)
+    command = click.option(
+        "--from",
+        metavar="DIR",
+        type=click.Path(file_okay=False),
+        is_eager=True,  # before SPEC...
+        expose_value=False,
+        callback=_remember,
+        help="The jobs of a batch that `export` wrote to DIR.",
+    )(command)
+    return click.argument("specs", nargs=-1, metavar="SPEC...", callback=_with_exported)(command)
+
+
+def _remember(ctx: click.Context, _param: click.Parameter, folder: str | None) -> None:
+    ctx.meta[EXPORTED] = folder
+
+
+def _with_exported(ctx: click.Context, param: click.Parameter, paths: tuple[str, ...]) -> tuple[str, ...]:
+    folder: str | None = ctx.meta.get(EXPORTED)
+    if folder is None and not paths:
+        raise click.MissingParameter(ctx=ctx, param=param)
+    return paths if folder is None else (os.path.join(folder, ""), *paths)
 
 
 def read_specs(paths: Sequence[str], sets: Sequence[str], *, fresh: bool = False) -> list[JobSpec]:
     """The jobs of all files, in order. Raises InvalidSpec, which names the file where there are several."""
     assignments = [assignment(text) for text in sets] + ([("fresh", True)] if fresh else [])
     jobs: list[JobSpec] = []
+    paths = [one for path in paths for one in _files(path)]
     for path in paths:
         try:
             jobs += _jobs(path, assignments)
@@ -43,6 +66,15 @@ def read_specs(paths: Sequence[str], sets: Sequence[str], *, fresh: bool = False
                 raise
             raise InvalidSpec(f"{path}: {exc.message}", hint=exc.hint) from exc
     return jobs
+
+
+def _files(path: str) -> list[str]:
+    """A file is itself; a folder is an export, and means its specs."""
+    if not (path.endswith(os.sep) or os.path.isdir(path)):
+        return [path]
+    from producer.export import spec_files
+
+    return spec_files(Path(path))
 
 
 def _jobs(path: str, assignments: Sequence[tuple[str, Any]]) -> list[JobSpec]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
-from importlib import metadata, resources
+from importlib import resources
 from typing import Any
 
 import orjson
@@ -13,15 +13,13 @@ import yaml
 
 from common.errors import HintrelayError
 from common.metrics import METRICS
+from common.versions import versions
 from producer.cli.context import Tools
 from producer.cli.results import read_results
 from producer.compare import figures
 from producer.compare.entries import Entry, differing
 from producer.compare.examples import EXAMPLES, examples
 from producer.compare.table import cells
-
-#: packages whose versions decide what the numbers and figures are
-MADE_BY = ("hintrelay", "hinteval", "together", "matplotlib")
 
 
 def page(found: Sequence[Entry], metrics: Sequence[str], tools: Tools, batch: str | None) -> str:
@@ -39,7 +37,7 @@ def page(found: Sequence[Entry], metrics: Sequence[str], tools: Tools, batch: st
         *_section("Cost against quality", _grid(_costs(found, metrics))),
         *_section("Training", _grid(_curves(found, documents))),
         *_section("Ten questions", _examples(found, metrics, documents)),
-        *_section("What made it", _versions(), *_specs(found)),
+        *_section("What made it", _versions(documents), *_specs(found)),
     ]
     style = resources.files("producer.compare").joinpath("page.css").read_text("utf-8")
     return (
@@ -204,14 +202,12 @@ def _hints(title: str, hints: Sequence[tuple[str, str]]) -> str:
     return f"<div><h4>{escape(title)}</h4>" + (f"<ol>{items}</ol>" if hints else "<p>was not asked</p>") + "</div>"
 
 
-def _versions() -> str:
-    rows = []
-    for name in MADE_BY:
-        try:
-            rows.append([name, metadata.version(name)])
-        except metadata.PackageNotFoundError:
-            rows.append([name, "not installed where the report was made"])
-    return _plain_table(["PACKAGE", "VERSION"], rows, numbers_from=2)
+def _versions(documents: Mapping[str, dict[str, Any]]) -> str:
+    """Of where the hints were scored, and of where the report was made."""
+    rows = {("this report", name, number) for name, number in versions("matplotlib").items()}
+    for document in documents.values():
+        rows |= {("scores", name, number) for name, number in (_about(document).get("made_by") or {}).items()}
+    return _plain_table(["MADE", "BY", "VERSION"], sorted(rows), numbers_from=3)
 
 
 def _specs(found: Sequence[Entry]) -> list[str]:

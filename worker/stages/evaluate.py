@@ -13,6 +13,7 @@ from common.errors import HintrelayError, Permanent
 from common.job import Job
 from common.outcomes import Advance, Outcome, Snooze
 from common.states import JobState
+from common.versions import versions
 from worker.baseline import Baseline, answers_as, baseline, candidates_shelf, compare
 from worker.ports import Desk, Ports
 from worker.scoring import Scored, score
@@ -86,7 +87,7 @@ def _summaries(job: Job, scored: Scored) -> dict[str, dict[str, Any]]:
 def _dataset(job: Job, subset: dict[str, Any], base: Baseline | None, found: dict[str, Any]) -> bytes:
     """A whole HintEval data set, as `Dataset.load_json` reads it; what made it stands in its metadata."""
     facts = {name: job.facts.get(name) for name in ("file_id", "run_id", "output_name", "deployment", "counts")}
-    about = {"job": job.id, "name": job.name, "spec": job.spec_json, **found, **facts}
+    about = {"job": job.id, "name": job.name, "spec": job.spec_json, "made_by": versions(), **found, **facts}
     subsets = {subset["name"]: subset}
     if base is not None:
         name = f"{subset['name']}-baseline"
