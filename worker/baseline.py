@@ -8,13 +8,14 @@ from typing import Any
 import orjson
 
 from common.dataset import rows
+from common.errors import Permanent
 from common.job import Job
 from common.metrics import METRICS, Metric
 from common.spec import JobSpec
 from worker.asking import ask, with_hints
 from worker.ports import Desk, Ports
 from worker.scoring import Scored, score
-from worker.shared import SharedShelf, Turn, fingerprint, once
+from worker.shared import Awaited, SharedShelf, Turn, fingerprint, once
 from worker.statistics import paired, summary
 from worker.written import item_of, questions, values_of, write
 
@@ -34,13 +35,15 @@ class Baseline:
 
 
 def baseline(job: Job, ports: Ports, desk: Desk, name: str) -> Baseline:
-    """Of the model that answers as `name`. Raises Busy while another job is at it, and as asking and scoring do."""
+    """Of the model that answers as `name`. Raises Busy while another job is at it, Awaited while its endpoint is not
+    there, and as asking and scoring do."""
     spec = job.spec
     pointer = job.pointer("questions")
     assert pointer is not None, "a prepared job has questions"
     asked = spec.generate.model_dump(mode="json", exclude={"batch_size"})
     hints = fingerprint("hints", name, asked, spec.dataset.test, pointer.sha256)
-    data = once(f"baseline:{hints}", ports.artifacts, desk, lambda turn: _hints(job, ports, turn, name))
+    data = once(f"baseline:{hints}", ports.artifacts, desk, lambda turn: _hints(job, ports, desk, turn, name))
+    desk.leave(name)
     wanted = spec.evaluate.model_dump(mode="json", include={"metrics", "sentence_model"})
     judge = spec.evaluate.judge.model if spec.evaluate.judge else None
     scores = fingerprint("scores", hints, wanted, judge)
@@ -63,7 +66,33 @@ def compare(job: Job, scored: Scored, base: Baseline) -> dict[Metric, dict[str, 
     }
 
 
-def _hints(job: Job, ports: Ports, turn: Turn, name: str) -> bytes:
+def deployable(spec: JobSpec) -> bool:
+    """Whether an endpoint may be started for the base model, where it answers nowhere by itself."""
+    return spec.deploy.mode == "auto" and spec.evaluate.baseline_name is None
+
+
+def _address(job: Job, ports: Ports, desk: Desk, name: str) -> str:
+    """Where it is asked: by its name, or at an endpoint that all jobs share which compare with it."""
+    if not deployable(job.spec):
+        return name
+    try:
+        ports.catalog.answers(name)
+    except Permanent as exc:
+        if exc.code != "deployment_unknown":
+            raise
+    else:
+        return name
+    standing = desk.endpoint(name, base=True)
+    if isinstance(standing.fault, Permanent):  # it costs the comparison, not the job
+        raise Permanent(standing.fault.message, code="deployment_unknown")
+    if standing.fault is not None:
+        raise standing.fault
+    if not standing.address:
+        raise Awaited(f"the base model: {standing.sentence}")
+    return standing.address
+
+
+def _hints(job: Job, ports: Ports, desk: Desk, turn: Turn, name: str) -> bytes:
     spec = job.spec
     subset = questions(job, ports)
     known = turn.shelf.kept()
@@ -78,7 +107,8 @@ def _hints(job: Job, ports: Ports, turn: Turn, name: str) -> bytes:
         turn.progress(done, len(asked))
         turn.check()
 
-    ask(todo, name, spec.generate, ports.hint_model, keep)
+    if todo:
+        ask(todo, _address(job, ports, desk, name), spec.generate, ports.hint_model, keep)
     return with_hints(subset, turn.shelf.kept(), spec.dataset.test)[0]
 
 

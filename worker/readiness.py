@@ -6,7 +6,7 @@ from common.errors import Permanent
 from common.metrics import is_judged
 from common.outcomes import Reject
 from common.spec import JobSpec
-from worker.baseline import answers_as
+from worker.baseline import answers_as, deployable
 from worker.ports import Ports
 
 
@@ -23,8 +23,17 @@ def unavailable(spec: JobSpec, ports: Ports) -> dict[str, str]:
         try:
             ports.judge.check(answers_as(spec))
         except Permanent as exc:
-            lacking["baseline"] = exc.message
+            lacking["baseline"] = _undeployable(spec, ports) if deployable(spec) else exc.message
     return {metric: why for metric, why in lacking.items() if why}
+
+
+def _undeployable(spec: JobSpec, ports: Ports) -> str:
+    """Why no endpoint can serve the base model; empty where one can."""
+    try:
+        offers = ports.catalog.offers(spec.finetune.model, base=True)
+    except Permanent as exc:
+        return exc.message
+    return "" if offers else f"the platform has no config that serves {spec.finetune.model}"
 
 
 def blocked(spec: JobSpec, lacking: dict[str, str]) -> Reject | None:

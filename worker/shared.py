@@ -18,6 +18,10 @@ class Busy(Exception):
     """Another job is at it: wait for what it makes."""
 
 
+class Awaited(Exception):
+    """An endpoint has to be there first: the job is woken when it is."""
+
+
 def fingerprint(*parts: object) -> str:
     """Equal for equal parts; parts are what JSON can hold."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]

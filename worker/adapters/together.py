@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-import orjson
 import together
 from together.lib.resources.files import FileUploadProgress
 from together.lib.resources.fine_tuning import create_finetune_request
@@ -17,8 +17,8 @@ from common.errors import Permanent, Transient
 from common.spec import FinetuneSpec
 from worker.adapters import together_limits
 from worker.adapters.http_pace import HttpPace
-from worker.adapters.together_errors import definite_refusal, translate
 from worker.adapters.together_runs import MOST_POINTS, losses_from, mark_of, run_from, seconds_left
+from worker.adapters.together_wire import do, json_object, once
 from worker.pacing import Pace, Unpaced
 from worker.ports import Absent, FileStatus, InDoubt, Progress, Request, Run
 
@@ -123,16 +123,10 @@ class TogetherPlatform:
 
     def start_run(self, request: Request) -> str:
         self._pace.before()
+        post = partial(self._once.post, "/fine-tunes", body=request, cast_to=httpx.Response)
+        response = once(post, "the creation of a run")
         try:
-            response = self._once.post("/fine-tunes", body=request, cast_to=httpx.Response)
-        except together.TogetherError as exc:
-            if definite_refusal(exc):
-                raise translate(exc) from exc
-            raise InDoubt(f"no clear answer to the creation of a run: {translate(exc).message}") from exc
-        except httpx.HTTPError as exc:
-            raise InDoubt(f"no clear answer to the creation of a run: {exc!r}") from exc
-        try:
-            run_id = _object(response).get("id")
+            run_id = json_object(response).get("id")
         except Transient as exc:
             raise InDoubt(exc.message) from exc
         if not isinstance(run_id, str) or not run_id:
@@ -170,24 +164,8 @@ class TogetherPlatform:
         return self._limits[model]
 
     def _get(self, path: str) -> dict[str, Any]:
-        return _object(self._do(lambda: self._client.get(path, cast_to=httpx.Response)))
+        return json_object(self._do(lambda: self._client.get(path, cast_to=httpx.Response)))
 
     def _do(self, call: Callable[[], T]) -> T:
         self._pace.before()
-        try:
-            return call()
-        except together.TogetherError as exc:
-            raise translate(exc) from exc
-        except httpx.HTTPError as exc:
-            raise Transient(f"the connection to the platform broke: {exc!r}", code="connection") from exc
-
-
-def _object(response: httpx.Response) -> dict[str, Any]:
-    try:
-        body = orjson.loads(response.content)
-    except orjson.JSONDecodeError as exc:
-        kind = response.headers.get("content-type", "no content type")
-        raise Transient(f"the platform answered with something else than JSON ({kind})", code="odd_answer") from exc
-    if not isinstance(body, dict):
-        raise Transient(f"the platform answered with {type(body).__name__} instead of an object", code="odd_answer")
-    return body
+        return do(call)

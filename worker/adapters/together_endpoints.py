@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import time
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import httpx
@@ -16,7 +15,7 @@ import structlog
 import together
 
 from common.errors import HintrelayError, Permanent, Transient
-from worker.adapters.together_errors import learn
+from worker.adapters.http_pace import HttpPace
 from worker.adapters.together_wire import do, is_conflict, json_object, once
 from worker.pacing import Pace, Unpaced
 from worker.ports import Absent
@@ -51,11 +50,11 @@ class TogetherEndpoints:
     def __init__(
         self, *, root: str, chat_url: str, api_key: str, timeout_s: float = TIMEOUT_S, pace: Pace | None = None
     ) -> None:
-        self._pace = pace or Unpaced()
+        self._pace = HttpPace(pace or Unpaced(), f"{root}/v2")
         limits = httpx.Timeout(timeout_s, connect=5.0)
         self._account = together.Together(api_key=api_key, base_url=f"{root}/v1", timeout=limits, max_retries=1)
         self._reads = together.Together(api_key=api_key, base_url=f"{root}/v2", timeout=limits, max_retries=1)
-        self._reads._client.event_hooks = {"response": [partial(learn, self._pace)]}
+        self._reads._client.event_hooks = self._pace.hooks
         self._once = self._reads.with_options(max_retries=0)
         self._chat = together.Together(api_key=api_key, base_url=chat_url, timeout=limits, max_retries=0)
         self._project = ""

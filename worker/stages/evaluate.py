@@ -17,13 +17,14 @@ from common.versions import versions
 from worker.baseline import Baseline, answers_as, baseline, candidates_shelf, compare
 from worker.ports import Desk, Ports
 from worker.scoring import Scored, score
-from worker.shared import Busy
+from worker.shared import Awaited, Busy
 from worker.statistics import summary
 from worker.window import Resting
 from worker.written import item_of, values_of, write
 
 log = structlog.get_logger(__name__)
 
+AWAITED_S = 3600.0  #: the tick wakes the job when the endpoint is there
 BUSY_S = 5.0  #: between two looks at whether another job has made what this one needs
 
 
@@ -38,6 +39,8 @@ def evaluate(job: Job, ports: Ports, desk: Desk) -> Outcome:
         scored = score(items, job.spec.evaluate, ports, desk, desk, candidates_shelf(job, desk))
     except Busy:
         return Snooze(BUSY_S, "another job asks the base model, or scores its hints, for both")
+    except Awaited as exc:
+        return Snooze(AWAITED_S, str(exc))
     except Resting as exc:
         return Snooze(full_jitter(1, after_s=exc.after_s), f"the model paused: {exc.message}")
     write(subset, scored)

@@ -11,10 +11,13 @@ import pytest
 from common.errors import Permanent, Transient
 from common.outcomes import Snooze
 from common.spec import GenerateSpec
-from tests.fakes.parts import FakeDesk, FakeHintModel, FakeJudge, make_ports
+from tests.fakes.endpoints import FakeEndpoints
+from tests.fakes.parts import FakeDesk, FakeHintModel, FakeJudge, make_ports, make_spec
 from tests.unit.worker.test_other_stages import advanced, pointer, prepared
 from tests.unit.worker.test_scoring import ready_to_evaluate
 from worker.ports import Answer, Ports
+from worker.readiness import unavailable
+from worker.serving import Standing
 from worker.stages.evaluate import evaluate
 
 BASE = "meta-llama/Meta-Llama-3-8B-Instruct"
@@ -145,3 +148,36 @@ def test_a_base_model_that_does_not_answer_costs_the_comparison_and_no_more(tmp_
 def test_that_the_base_model_does_not_answer_is_told_while_nothing_is_paid(tmp_path: Path) -> None:
     _, outcome = prepared(make_ports(tmp_path, judge=FakeJudge(unknown=True)), evaluate__baseline=True)
     assert outcome.facts["unavailable"] == {"baseline": f"{BASE} answered 404: no such model"}
+
+
+def test_a_base_model_that_answers_nowhere_gets_an_endpoint_where_the_tuned_one_does(tmp_path: Path) -> None:
+    model, endpoints = TwoModels(), FakeEndpoints(deaf={BASE})
+    ports = make_ports(tmp_path, model=model, endpoints=endpoints)
+    desk = compared(ports, deploy__mode="auto")
+    waits = evaluate(desk.job, ports, desk)
+    assert isinstance(waits, Snooze)
+    assert waits.reason == "the base model: its endpoint waits for room"
+    assert desk.asked_for == [(BASE, True)]
+    desk.standing = Standing("hr-b", "it answers", "acme/hr-b", "ep-b")
+    facts = advanced(evaluate(desk.job, ports, desk)).facts
+    assert set(model.names) - {"acme/x"} == {"acme/hr-b"}
+    assert (facts["baseline"], facts["comparison"]["rouge1"]["n"]) == (BASE, 3)
+    assert desk.left == [BASE]
+
+
+def test_what_cannot_be_deployed_costs_the_comparison_and_not_the_job(tmp_path: Path) -> None:
+    ports = make_ports(tmp_path, model=TwoModels(), endpoints=FakeEndpoints(deaf={BASE}))
+    desk = compared(ports, deploy__mode="auto")
+    desk.standing = Standing("hr-b", "refused", fault=Permanent("no config serves it", code="not_servable"))
+    facts = advanced(evaluate(desk.job, ports, desk)).facts
+    assert facts["unavailable"]["baseline"] == "no config serves it"
+
+
+def test_a_base_model_that_an_endpoint_can_serve_is_not_missing(tmp_path: Path) -> None:
+    endpoints, judge = FakeEndpoints(deaf={BASE}), FakeJudge(unknown=True)
+    ports = make_ports(tmp_path, endpoints=endpoints, judge=judge)
+    auto = make_spec(evaluate__baseline=True, deploy__mode="auto")
+    assert "baseline" not in unavailable(auto, ports)
+    assert "baseline" in unavailable(make_spec(evaluate__baseline=True), ports)
+    endpoints.offered.clear()
+    assert unavailable(auto, ports)["baseline"] == f"the platform has no config that serves {BASE}"
