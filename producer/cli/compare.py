@@ -56,7 +56,7 @@ def compare(
 def read_jobs(tools: Tools, refs: Sequence[str], batch: str | None) -> list[Job]:
     """The jobs that are meant, with their specs. Raises UsageError, NotFound."""
     ids = chosen(tools, refs, batch)
-    return [tools.producer.get(ref) for ref in (refs if ids is None else ids)]
+    return tools.producer.store.whole(ids) if ids is not None else [tools.producer.get(ref) for ref in refs]
 
 
 def _written(

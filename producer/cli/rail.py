@@ -20,6 +20,7 @@ BEHIND = {
     **{"accepted": 0, "prepared": 1, "uploaded": 2, "training": 2, "trained": 3, "deployed": 4, "generated": 5},
     **{"succeeded": 6, "prepare": 0, "upload": 1, "finetune": 2, "generate": 4, "evaluate": 5},
 }
+SCORES_SHOWN = 3  #: metrics in a line of `ls`
 MARKS = {"done": "●", "now": "◐", "bad": "✗", "todo": "○"}
 PLAIN_MARKS = {"done": "#", "now": ">", "bad": "x", "todo": "."}
 LEG_STYLES = {"done": "green", "now": "bold cyan", "bad": "bold red", "todo": "dim"}
@@ -106,6 +107,8 @@ def brief(job: Job) -> str:
 
 
 def scores(job: Job) -> str:
-    """The means, such as `rouge1 0.212, rougeL 0.190`."""
+    """The first means, such as `rouge1 0.212, rougeL 0.190`; `show` has all."""
     means = {name: value.get("mean") for name, value in (job.facts.get("scores") or {}).items()}
-    return ", ".join(f"{name} {mean:.3f}" for name, mean in means.items() if mean is not None)
+    told = [f"{name} {mean:.3f}" for name, mean in means.items() if mean is not None]
+    more = [f"{len(told) - SCORES_SHOWN} more"] if len(told) > SCORES_SHOWN else []
+    return ", ".join(told[:SCORES_SHOWN] + more)

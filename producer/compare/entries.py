@@ -8,8 +8,8 @@ from typing import Any
 
 from common.job import Job
 from common.metrics import METRICS
-from common.view import job_json
 
+NANODOLLARS = 1e9  #: of one dollar; in these the platform tells what a run cost
 Score = Mapping[str, Any]  #: mean, n, low, high, unscored, unavailable
 
 
@@ -86,13 +86,9 @@ def _of_job(job: Job, axes: Mapping[str, Any]) -> Entry:
 
 
 def _cost(job: Job) -> float | None:
-    """Dollars: the run, and the endpoint where it had one of its own."""
-    told = job_json(job).get("cost") or {}
-    spent = [told[name] for name in ("spent_usd", "endpoints_usd") if told.get(name) is not None]
-    if spent:
-        return float(sum(spent))
+    """Dollars that the platform charged for the run; None where it told no price."""
     price = job.facts.get("price")
-    return float(price) / 1e9 if price not in (None, "") else None
+    return float(price) / NANODOLLARS if price not in (None, "") else None
 
 
 def _bases(jobs: Sequence[Job]) -> list[Entry]:

@@ -102,7 +102,7 @@ def cost(found: Sequence[Entry], metric: str, number: int) -> str:
             axes.plot(usd, mean, "o", color=colour, markersize=6, label=_short(entry.label))
         for entry in found:
             if entry.job is None and (mean := entry.mean(metric)) is not None:
-                axes.axhline(mean, color=COLOURS[1], linestyle=":", linewidth=1.2, label=_short(entry.label))
+                axes.axhline(mean, color=INK, linestyle=":", linewidth=1.2, label=_short(entry.label))
         axes.set_xlabel("cost of the run (USD)")
         axes.set_ylabel(f"mean {metric} ({_unit(about)})")
         if len(rows) <= MOST_CURVES:
@@ -123,7 +123,7 @@ def heat(found: Sequence[Entry], metric: str, axes_keys: Sequence[str], number: 
         middle = (min(shown) + max(shown)) / 2 if shown else 0.0
         for y, row in enumerate(grid):
             for x, cell in enumerate(row):
-                shade = "#ffffff" if cell is not None and cell < middle else "#000000"
+                shade = "#ffffff" if cell is not None and cell <= middle else "#000000"
                 axes.text(
                     x + 0.5,
                     y + 0.5,
@@ -153,10 +153,10 @@ def _drawn(title: str, number: int, height: float) -> Iterator[tuple[Axes, list[
     with matplotlib.rc_context(style):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         axes = figure.subplots()
-        figure.suptitle(fill(title, TITLE_WIDTH), x=0.01, ha="left", fontsize=9.5, fontweight="bold")
+        figure.suptitle(_wrapped(title, TITLE_WIDTH), x=0.01, ha="left", fontsize=9.5, fontweight="bold")
         yield axes, out
-        axes.set_xlabel(fill(axes.get_xlabel(), LABEL_WIDTH))
-        axes.set_ylabel(fill(axes.get_ylabel(), int(8 * height)))
+        axes.set_xlabel(_wrapped(axes.get_xlabel(), LABEL_WIDTH))
+        axes.set_ylabel(_wrapped(axes.get_ylabel(), int(8 * height)))
         out.append(_svg(figure, title, number))
 
 
@@ -215,6 +215,11 @@ def _unit(about: About | None) -> str:
 
 def _way(about: About) -> str:
     return "more is better" if about.better == 1 else "less is better"
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Lines of whole words: keys and metrics are not torn apart."""
+    return fill(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _short(label: str, most: int = 26) -> str:

@@ -61,7 +61,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "comparison": {metric: pair(0.1, 0.2) for metric in METRICS},
             "baseline": "meta-llama/Meta-Llama-3-8B-Instruct-Reference",
             "results": results(tools, "wordwithoutanyplacetobreakit" * 6),
-            "price": 4_000_000 * (place + 1),
+            "price": 40_000_000 * (place + 1),
         }
         made = Job(
             f"0000000{place}", JobState.SUCCEEDED, name=name, spec_json=wanted.dump(), since=600_000, facts=facts
