@@ -56,7 +56,7 @@ class Commands:
         Under a key the same specs, in the same order, make their jobs once, for ever. Raises Conflict when the key's
         jobs have other content, InvalidSpec for a key or a batch name that is none.
         """
-        keys, batch = _keys(wanted, key), _batch(wanted, key, batch)
+        keys, batch = _keys(wanted, key), checked_batch(wanted, key, batch)
         jobs = _new_jobs(wanted, keys, batch)
         if key is not None:
             self._check_owners(key, jobs)
@@ -177,7 +177,7 @@ def _new_job(wanted: Wanted, key: str, batch: str, dumper: SpecDumper) -> NewJob
     )
 
 
-def _batch(wanted: Sequence[Wanted], key: str | None, batch: str | None) -> str:
+def checked_batch(wanted: Sequence[Wanted], key: str | None, batch: str | None) -> str:
     if batch is None:
         return own_batch_name([one.spec.name for one in wanted], key) if wanted else ""
     try:

@@ -17,7 +17,13 @@ class Keys:
     batches = PREFIX + "batches"
     """sorted set: batch name -> ms of the creation of its first job."""
     runs = PREFIX + "runs"
-    """hash: the platform's run id -> job id."""
+    """hash: the platform's run id -> id of the job that pays for it, and those that share it, with spaces between."""
+    budgets = PREFIX + "budgets"
+    """hash: 'limit <batch>', 'reserved <batch>', 'spent <batch>' -> micro-dollars."""
+    unsettled = PREFIX + "unsettled"
+    """set: job id; it came to a model, or to an end, and the next tick settles what it cost."""
+    eased = PREFIX + "eased"
+    """set: batch whose budget has more room than it had; the next tick lets held jobs go."""
     payers = PREFIX + "payers"
     """hash: fingerprint of a run -> id of the job that pays, or has paid, for it."""
     idempotency = PREFIX + "keys"
@@ -85,6 +91,16 @@ class Keys:
     def endpoint(name: str) -> str:
         """hash: one entry of the ledger: an endpoint that was wanted, what it costs, and how it ended."""
         return f"{PREFIX}endpoint:{name}"
+
+    @staticmethod
+    def held(batch: str) -> str:
+        """sorted set: job id -> ms of its creation; the jobs of a batch that wait for its budget."""
+        return f"{PREFIX}held:{batch}"
+
+    @staticmethod
+    def sharers(fingerprint: str) -> str:
+        """set: job id; who waits until the run that it shares has begun."""
+        return f"{PREFIX}sharers:{fingerprint}"
 
     @staticmethod
     def pieces(job_id: str) -> str:

@@ -159,12 +159,12 @@ class Records:
         with reaching(self.url):
             return max(0, int(self.client.pttl(Keys.rest))) / 1000
 
-    def jobs_of_runs(self, run_ids: Sequence[str]) -> list[str | None]:
-        """The job id of each of the platform's runs, None for a run that is not ours."""
+    def jobs_of_runs(self, run_ids: Sequence[str]) -> list[list[str]]:
+        """The ids of the jobs that train by each of the platform's runs; none for a run that is not ours."""
         if not run_ids:
             return []
         with reaching(self.url):
-            return list(self.client.hmget(Keys.runs, list(run_ids)))
+            return [(value or "").split() for value in self.client.hmget(Keys.runs, list(run_ids))]
 
     def pieces(self, job_id: str) -> dict[str, str]:
         with reaching(self.url):

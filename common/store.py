@@ -155,7 +155,8 @@ class Store(Claims):
         args += ["" if target in FINISHED else look_ms, "" if keep_ms is None else keep_ms, self._kept]
         args += [event_of(origin, target), self.actor, _json(data), "extend" if extend else "", entered and "enter"]
         keys = [Keys.job(job_id), Keys.due, Keys.state(origin), Keys.state(target), Keys.events, Keys.runs]
-        return [*keys, Keys.line(left), Keys.line(entered), Keys.turns(entered)], args + encode(facts or {})
+        keys += [Keys.line(left), Keys.line(entered), Keys.turns(entered), Keys.unsettled]
+        return keys, args + encode(facts or {})
 
     def defer(
         self,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from common.bills import bill
 from common.job import Job, iso
-from common.waiting import waiting
+from common.money import usd
+from common.waiting import held, waiting
 
 
 def job_json(job: Job, *, created: bool = True) -> dict[str, Any]:
@@ -20,6 +22,7 @@ def job_json(job: Job, *, created: bool = True) -> dict[str, Any]:
         "created": created,
         "attempt": job.attempt,
         "waiting": waiting(job),
+        "held": held(job),
         "platform": {
             "file_id": facts.get("file_id"),
             "run_id": facts.get("run_id"),
@@ -39,12 +42,28 @@ def job_json(job: Job, *, created: bool = True) -> dict[str, Any]:
         "unavailable": facts.get("unavailable"),
         "baseline": facts.get("baseline"),
         "comparison": facts.get("comparison"),
+        "shares_run_of": facts.get("payer"),
+        "cost": _cost(job),
     }
     if job.spec_json is not None:
         shown["spec"] = job.spec_json
         for name in ("counts", "training", "hints", "results"):
             shown[name] = facts.get(name)
     return shown
+
+
+def _cost(job: Job) -> dict[str, Any]:
+    """In dollars; `spent_usd` is by the platform's price, with `estimated` (partly) by the estimate."""
+    whole = bill(job)
+    expected = job.facts.get("estimate")
+    return {
+        "estimate_usd": usd(int(expected)) if expected else None,
+        "reserved_usd": usd(whole.under_way),
+        "spent_usd": usd(whole.training),
+        "estimated": bool(whole.estimated),
+        "endpoints_usd": usd(whole.endpoints),
+        "endpoint_minutes": whole.minutes,
+    }
 
 
 def _work(job: Job) -> dict[str, Any] | None:

@@ -30,8 +30,19 @@ def waiting(job: Job, now_ms: int | None = None) -> str | None:
     return _resting(job)
 
 
+def held(job: Job, now_ms: int | None = None) -> str | None:
+    """For want of what a job waits before it pays: budget (its batch's), platform (the account's); else None."""
+    now = int(time.time() * 1000) if now_ms is None else now_ms
+    if job.finished or job.wish or job.leased(now) or job.not_before <= now:
+        return None
+    return job.facts.get("held")
+
+
 def needs_a_person(job: Job) -> bool:
-    """Whether nothing moves the job on but somebody: who registers a name, another one, or deploys the model."""
+    """Whether nothing moves the job on but somebody: who registers a name, or another one, deploys the model, or raises
+    the budget."""
+    if held(job) == "budget":
+        return True
     if job.state is not JobState.TRAINED or job.wish:
         return False
     return bool(job.facts.get("refusal")) if job.deployment else job.facts.get("mode") != "auto"
@@ -39,6 +50,8 @@ def needs_a_person(job: Job) -> bool:
 
 def command_for(job: Job) -> str:
     """What a person types to move the job on."""
+    if job.facts.get("held") == "budget":
+        return job.snooze[job.snooze.rfind("hintrelay budget") :]
     return f"hintrelay deploy {job.id} NAME"
 
 
@@ -46,6 +59,8 @@ def _deferred(job: Job) -> str:
     stage = STAGES[job.state].name if job.state in STAGES else CANCEL.name
     if job.attempt > 1 and job.snooze.startswith("attempt"):
         return f"{stage} is tried again at {_at(job.not_before, seconds=True)}: {job.snooze}"
+    if held(job):
+        return f"held: {job.snooze}"
     if not job.snooze:
         return f"{stage} waits until {_at(job.not_before, seconds=True)}"
     if needs_a_person(job) and job.deployment:

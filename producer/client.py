@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.commands import Commands, Wanted
+from common.commands import Commands, Wanted, checked_batch
 from common.errors import InvalidSpec
 from common.eventlog import EventLog
 from common.events import Event
@@ -18,6 +18,7 @@ from common.store import Store
 
 if TYPE_CHECKING:
     from common.gates import Finding
+    from common.purse import Purse
     from common.spec import DatasetSpec, JobSpec
 
 
@@ -59,14 +60,31 @@ class Producer:
         return self.submit_all([spec], key, batch=batch)[0]
 
     def submit_all(
-        self, specs: Sequence[JobSpec], key: str | None = None, *, batch: str | None = None
+        self,
+        specs: Sequence[JobSpec],
+        key: str | None = None,
+        *,
+        batch: str | None = None,
+        budget: int | None = None,
     ) -> builtins.list[SubmittedJob]:
-        """The same for many; nothing is stored when one of them is not valid. They are one batch, named `batch`."""
+        """The same for many; nothing is stored when one of them is not valid. They are one batch, named `batch`, which
+        may cost `budget` micro-dollars where it has no budget yet."""
         checked = self.check(specs)
         self._refuse_too_dear(checked)
         kept = {path: self._keep(path) for path in {path for _, path in checked}}
-        stored = self.commands.submit([Wanted(spec, kept[path]) for spec, path in checked], key, batch)
+        wanted = [Wanted(spec, kept[path]) for spec, path in checked]
+        if budget is not None and specs:
+            batch = checked_batch(wanted, key, batch)
+            self.purse.allow(batch, budget, first=True)  # before the jobs are there: none slips through
+        stored = self.commands.submit(wanted, key, batch)
         return [SubmittedJob(one.job_id, one.created) for one in stored]
+
+    @property
+    def purse(self) -> Purse:
+        """The budgets of batches."""
+        from common.purse import Purse
+
+        return Purse.beside(self.store)
 
     def check(self, specs: Sequence[JobSpec]) -> builtins.list[tuple[JobSpec, Path | None]]:
         """Each spec with the local file of its data set, if it has one, checked. Raises InvalidSpec."""

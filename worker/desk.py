@@ -6,10 +6,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from common.budgets import Budget
 from common.errors import HintrelayError, StaleMove
 from common.job import Job
 from common.ledger import Ledger
+from common.prices import Estimate
+from common.purse import Purse
 from common.shared_pieces import share, shared, unshare
+from common.sharing import Sharing
 from common.store import Store
 from worker.endpoints.asking import Asking
 from worker.leases import Held
@@ -36,6 +40,8 @@ class JobDesk:
         self._job = job
         self._stop = stop
         self._platform = platform
+        self._sharing = Sharing.beside(store)
+        self._purse = Purse.beside(store)
         self._written = 0.0
         self.noted: dict[str, Any] = {}  #: facts that this stage wrote
         self._ledger = ledger
@@ -94,6 +100,36 @@ class JobDesk:
 
     def shared(self, name: str) -> dict[str, str]:
         return shared(self._store, f"{self._platform} {name}")
+
+    def payer(self, mark: str, instead_of: Job | None = None) -> Job | None:
+        over = instead_of is not None
+        job_id = self._sharing.payer(mark, self._job.id, instead_of=instead_of.id if instead_of else "", over=over)
+        while job_id != self._job.id:
+            found = self._store.many([job_id])
+            if found:
+                return found[0]
+            job_id = self._sharing.payer(mark, self._job.id, instead_of=job_id)  # its record is gone
+        return None
+
+    def join(self, mark: str, payer: Job, run_id: str) -> bool:
+        return self._sharing.join(self._held.lease, mark, payer.id, run_id)
+
+    def begun(self, mark: str, run_id: str) -> None:
+        self.note(run_id=run_id)
+        self._sharing.wake(mark, but=self._job.id)
+
+    def leave_run(self, mark: str | None, run_id: str) -> str | None:
+        return self._sharing.leave(self._job.id, mark or "", run_id)
+
+    def reserve(self, expected: Estimate) -> Budget | None:
+        room = self._purse.reserve(self._held.lease, self._job.batch, expected)
+        if isinstance(room, Budget):
+            return room
+        self._must(room)
+        return None
+
+    def settle(self) -> None:
+        self._purse.settle([self._job.id])
 
     def unshare(self, name: str) -> None:
         unshare(self._store, f"{self._platform} {name}")

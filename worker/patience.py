@@ -21,12 +21,12 @@ class Patience:
     def __init__(self, longest_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._longest_s = longest_s
         self._clock = clock
-        self._jobs: dict[str, str] = {}  #: run id -> job id
+        self._jobs: dict[str, set[str]] = {}  #: run id -> ids of the jobs that train by it
         self._changed = clock()
 
     def trains(self, run_id: str, job_id: str) -> None:
         """A job trains by this run, which is new or has changed."""
-        self._jobs[run_id] = job_id
+        self._jobs.setdefault(run_id, set()).add(job_id)
         self._changed = self._clock()
 
     def ended(self, run_id: str) -> None:
@@ -37,11 +37,11 @@ class Patience:
     def missing(self, listed: Mapping[str, Run]) -> list[str]:
         """Jobs whose run the list showed before and shows no more; told once."""
         gone = [run_id for run_id in self._jobs if run_id not in listed]
-        return [self._jobs.pop(run_id) for run_id in gone]
+        return [job_id for run_id in gone for job_id in sorted(self._jobs.pop(run_id))]
 
     def wait_s(self, training: int, listed: Mapping[str, Run], left_s: Callable[[str], float | None]) -> float:
         """For how long nothing can change, as `left_s` tells of each run; 0 when that is not known of all."""
-        if len(self._jobs) != training or self._clock() - self._changed < YOUNG_S:
+        if sum(map(len, self._jobs.values())) != training or self._clock() - self._changed < YOUNG_S:
             return 0.0
         return min([self._longest_s, *(left / SHARE for left in self._left(listed, left_s))])
 

@@ -8,9 +8,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from common.budgets import Budget
 from common.errors import Transient
-from common.job import Pointer
+from common.job import Job, Pointer
 from common.metrics import Metric
+from common.prices import Estimate, Prices
+from common.prices import load as load_prices
+from common.quotes import Quote
 from common.spec import FinetuneSpec, GenerateSpec
 from worker.serving import Catalog, Endpoints, Standing
 
@@ -60,7 +64,7 @@ class Run:
     created: str = ""
     output_name: str = ""
     object_id: str = ""
-    price: float | None = None
+    price: int | None = None  #: micro-dollars, as the platform states it
     words: str = ""
     restarted_as: str = ""
     progress: dict[str, Any] = field(default_factory=dict)
@@ -92,6 +96,9 @@ class Platform(Protocol):
 
     def run_request(self, wanted: FinetuneSpec, file_id: str, marker: str) -> Request:
         """What to ask for, checked against the platform's limits; nothing is begun by it."""
+
+    def quote(self, wanted: FinetuneSpec, file_id: str) -> Quote:
+        """What the platform expects such a run to cost, and whether it allows it."""
 
     def start_run(self, request: Request) -> str:
         """Pay for a run; its id. Asked once, never repeated. Raises InDoubt when the answer got lost."""
@@ -224,6 +231,24 @@ class Desk(Protocol):
     def shared(self, name: str) -> dict[str, str]:
         """What any job has shared under this name lately."""
 
+    def payer(self, mark: str, instead_of: Job | None = None) -> Job | None:
+        """The job that pays for the run; None: this one, also in the place of one that has ended, or is held."""
+
+    def join(self, mark: str, payer: Job, run_id: str) -> bool:
+        """Train by the payer's run. False: the payer has left it."""
+
+    def begun(self, mark: str, run_id: str) -> None:
+        """The run is there: those that share it need wait no longer."""
+
+    def leave_run(self, mark: str | None, run_id: str) -> str | None:
+        """This job does not want the run any more. The job that goes on with it; None: it is to be stopped."""
+
+    def reserve(self, expected: Estimate) -> Budget | None:
+        """Set money aside for a run. A Budget has no room for it; the job is made due when there is."""
+
+    def settle(self) -> None:
+        """Count what the job's last run cost."""
+
     def unshare(self, name: str) -> None:
         """Forget what was shared under a name."""
 
@@ -257,5 +282,6 @@ class Ports:
     endpoints: Endpoints
     catalog: Catalog
     max_running: int | None = None  #: runs at once; None is any number
+    prices: Prices = field(default_factory=load_prices)  #: for where the platform tells no price
     doubt_s: float = 45.0  #: a run whose creation was not confirmed may appear in the list this late
     sleep: Callable[[float], None] = lambda seconds: None

@@ -18,6 +18,7 @@ from common.store import Store
 from worker.endpoints.keeper import Keeper
 from worker.patience import Patience
 from worker.ports import Platform
+from worker.treasury import Treasury
 from worker.watch_runs import RunWatch
 
 log = structlog.get_logger(__name__)
@@ -55,6 +56,7 @@ class Tick:
         self._store = store
         self._nudges = nudges
         self._runs = RunWatch(store, platform, Patience(poll_max_s), period_s)
+        self._treasury = Treasury(store)
         self._period_s = period_s
         self._look_ms = int(look_s * 1000)
         self._max_backlog = max_backlog
@@ -71,6 +73,7 @@ class Tick:
                 return False
             answered = self._runs.poll()
             self._hand_on()
+            self._treasury.work()
             for _ in range(MOST_BATCHES):
                 now, due, ids = self._store.take_due(TAKEN, self._store.nudge_ms)
                 self._look(self._store.many(ids), now, answered)

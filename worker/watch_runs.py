@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -104,21 +104,21 @@ class RunWatch:
 
     def _apply(self, runs: Sequence[Run]) -> None:
         owners = self._store.jobs_of_runs([run.id for run in runs])
-        jobs = {job.id: job for job in self._store.many({i for i in owners if i}, FIELDS)}
+        jobs = {job.id: job for job in self._store.many({i for ids in owners for i in ids}, FIELDS)}
         calm: list[tuple[Run, Job]] = []
-        for run, owner in zip(runs, owners, strict=True):
-            job = jobs.get(owner or "")
-            if job is None:
+        for run, ids in zip(runs, owners, strict=True):
+            known = [jobs[job_id] for job_id in ids if job_id in jobs]
+            training = [job for job in known if job.state is JobState.TRAINING and job.run_id == run.id]
+            if not known:
                 self._stray(run)
-            elif job.state is not JobState.TRAINING or job.run_id != run.id:
-                self._patience.ended(run.id)
-                if job.state not in _UNSETTLED:
-                    self._seen[run.id] = run
             elif run.status in {RunStatus.ACTIVE, RunStatus.DONE}:
-                calm.append((run, job))
-            elif self._one(job, run):
-                self._seen[run.id] = run
+                calm += [(run, job) for job in training]
+            elif training:
+                self._all_ended_badly(training, run)
+            if known and not training:
                 self._patience.ended(run.id)
+                if not any(job.state in _UNSETTLED for job in known):
+                    self._seen[run.id] = run
         self._write(calm)
 
     def _settled(self, run: Run, job: Job) -> None:
@@ -126,6 +126,14 @@ class RunWatch:
             self._patience.trains(run.id, job.id)
         else:
             self._patience.ended(run.id)
+
+    def _all_ended_badly(self, jobs: Sequence[Job], listed: Run) -> None:
+        """One question for all that train by a run that ended badly."""
+        run = self._story(listed)
+        moved = [self._ended_badly(job, run) for job in jobs] if run is not None else [False]
+        if all(moved):
+            self._seen[listed.id] = listed
+            self._patience.ended(listed.id)
 
     def _write(self, calm: Sequence[tuple[Run, Job]]) -> None:
         """Changes that need no further question, in one round trip."""
@@ -148,7 +156,8 @@ class RunWatch:
                 return False
             case RunStatus.DONE:
                 return self._trained(job, run)
-        return self._ended_badly(job, run)
+        story = self._story(run)
+        return story is not None and self._ended_badly(job, story)
 
     def _observe(self, job: Job, run: Run, pipe: Any = None) -> bool:
         seen = self._seen.get(run.id)
@@ -163,18 +172,21 @@ class RunWatch:
             "status": run.word,
             "output_name": run.output_name,
             "object_id": run.object_id,
-            "price": run.price,
             "progress": run.progress or None,
+            **_price(run),
         }
         data = {"run_id": run.id, "output_name": run.output_name}
         return self._store.move(job.id, JobState.TRAINING, JobState.TRAINED, facts, look_ms=0, data=data, pipe=pipe)
 
-    def _ended_badly(self, job: Job, listed: Run) -> bool:
+    def _story(self, listed: Run) -> Run | None:
+        """The run with why it ended; None where the platform does not answer."""
         try:
-            run = self._platform.run(listed.id)
+            return self._platform.run(listed.id)
         except HintrelayError as exc:
-            log.warning("run_not_read", job=job.id, run_id=listed.id, reason=exc.message)
-            return False
+            log.warning("run_not_read", run_id=listed.id, reason=exc.message)
+            return None
+
+    def _ended_badly(self, job: Job, run: Run) -> bool:
         if run.restarted_as:
             log.info("run_restarted", job=job.id, run_id=run.id, restarted_as=run.restarted_as)
             facts = {"run_id": run.restarted_as, "status": "pending", "progress": None}
@@ -182,12 +194,13 @@ class RunWatch:
             return self._store.note(job.id, facts, run_id=run.id, event="run_restarted", data=data)
         words = run.words or "it gave no reason"
         code = "run_cancelled" if run.status is RunStatus.CANCELLED else "run_failed"
-        return self._fail(job, code, f"the platform's run {run.id} ended as {run.word}: {words}", status=run.word)
+        said = {"status": run.word, **_price(run)}
+        return self._fail(job, code, f"the platform's run {run.id} ended as {run.word}: {words}", said)
 
-    def _fail(self, job: Job, code: str, message: str, status: str | None = None) -> bool:
+    def _fail(self, job: Job, code: str, message: str, said: Mapping[str, Any] | None = None) -> bool:
         """`retry` pays for another run: it resumes before the fine-tune."""
         error = {"stage": "training", "code": code, "message": message, "attempts": 1}
-        facts = {"error": error, "resume": str(JobState.UPLOADED), **({"status": status} if status else {})}
+        facts = {"error": error, "resume": str(JobState.UPLOADED), **(said or {})}
         log.warning("job_ended", job=job.id, to="failed", code=code, reason=message)
         return self._store.move(job.id, JobState.TRAINING, JobState.FAILED, facts, data=error)
 
@@ -219,6 +232,11 @@ class RunWatch:
             return False
         kept = self._platform.run(job.run_id)
         return kept.restarted_as != run.id and kept.status in {RunStatus.ACTIVE, RunStatus.DONE}
+
+
+def _price(run: Run) -> dict[str, int]:
+    """What the run cost. A platform that tells none, or nothing, has told no price."""
+    return {"price": run.price} if run.price else {}
 
 
 #: states in which the finetune stage itself looks for runs

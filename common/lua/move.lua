@@ -1,7 +1,7 @@
 -- move: the one way a job changes its state.
--- uses clock, event, line
+-- uses clock, event, line, run
 -- KEYS 1 job (hash)  2 due (zset)  3 index of `from` (zset)  4 index of `to` (zset)  5 events (stream)  6 runs (hash)
---      7 line that it leaves (zset)  8 line that it enters (zset)  9 the turns of that (zset)
+--      7 line that it leaves (zset)  8 line that it enters (zset)  9 the turns of that (zset)  10 unsettled (set)
 -- ARGV 1 now (ms, '' = the server's clock)  2 job id  3 token ('' = in one breath: refused while any lease lives)
 --      4 from  5 to  6 next look (ms from now, '' = none: the job is finished)  7 keep the lease: ms, or '' to release it
 --      8 events kept  9 event type  10 actor  11 data (JSON)  12 'extend' gives a new deadline
@@ -9,9 +9,8 @@
 -- returns {now (ms), wish, how many stand in the line that it entered} | false: lease or state are somebody else's by now
 local now, id, token, from, to = clock(ARGV[1]), unpack(ARGV, 2, 5)
 local r = redis.call('HMGET', KEYS[1], 'state', 'lease', 'lease_until', 'created', 'deadline', 'deadline_ms', 'wish',
-  'batch', 'priority', 'deployment', 'mode', 'rev')
-if r[1] ~= from or (token ~= '' and r[2] ~= token) then return false end
-if token == '' and r[2] ~= '' and tonumber(r[3]) > now then return false end
+  'batch', 'priority', 'deployment', 'mode', 'rev', 'reserved', 'shares')
+if r[1] ~= from or token ~= '' and r[2] ~= token or token == '' and r[2] ~= '' and tonumber(r[3]) > now then return false end
 local deadline = ARGV[12] == 'extend' and now + tonumber(r[6]) or tonumber(r[5])
 local keep, till = ARGV[7] ~= '', now + (tonumber(ARGV[7]) or 0)
 local record = {'state', to, 'since', now, 'updated', now, 'attempt', 1, 'crashes', 0, 'not_before', 0, 'snooze', '',
@@ -19,9 +18,10 @@ local record = {'state', to, 'since', now, 'updated', now, 'attempt', 1, 'crashe
   'lease', keep and r[2] or '', 'lease_until', keep and till or 0, 'wish', ARGV[6] ~= '' and r[7] or ''}
 for i = 14, #ARGV do
   record[#record + 1] = ARGV[i]
-  if i % 2 == 0 and ARGV[i] == 'run_id' and ARGV[i + 1] ~= '' then redis.call('HSET', KEYS[6], ARGV[i + 1], id) end
+  if i % 2 == 0 and ARGV[i] == 'run_id' and ARGV[i + 1] ~= '' then train_by(KEYS[6], ARGV[i + 1], id) end
 end
 redis.call('HSET', KEYS[1], unpack(record))
+if (to == 'trained' or ARGV[6] == '') and (r[13] or '') .. (r[14] or '') ~= '' then redis.call('SADD', KEYS[10], id) end
 redis.call('ZREM', KEYS[3], id)
 redis.call('ZADD', KEYS[4], tonumber(r[4]), id)
 if token == '' then redis.call('ZREM', KEYS[7], id) end  -- who is held stands in no line

@@ -1,4 +1,5 @@
 -- note: write facts on the record while the job stays where it is.
+-- uses run
 -- KEYS 1 job (hash)  2 events (stream)  3 runs (hash)  4 pieces (hash)
 -- ARGV 1 now (ms, '' = the server's clock)  2 job id  3 token ('' = an observation from outside: see 4)
 --      4 the run id that the observation is of (with token '')  5 events kept  6 event type ('' = none)  7 actor
@@ -15,7 +16,7 @@ end
 local last = 9 + 2 * tonumber(ARGV[9])
 for i = 10, last, 2 do
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
-  if ARGV[i] == 'run_id' and ARGV[i + 1] ~= '' then redis.call('HSET', KEYS[3], ARGV[i + 1], ARGV[2]) end
+  if ARGV[i] == 'run_id' and ARGV[i + 1] ~= '' then train_by(KEYS[3], ARGV[i + 1], ARGV[2]) end
 end
 redis.call('HSET', KEYS[1], 'updated', now)
 if #ARGV > last then

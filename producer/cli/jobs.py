@@ -111,7 +111,7 @@ def _facts(job: Job) -> list[tuple[str, str | Text]]:
         ("key", printable(job.key)),
         ("deployment", printable(job.deployment or "")),
     ]
-    for group in ("platform", "error", "counts", "unavailable"):
+    for group in ("platform", "cost", "error", "counts", "unavailable"):
         facts += [(f"{group}.{name}", word(value)) for name, value in (view.get(group) or {}).items()]
     facts += [("baseline", printable(view["baseline"] or "")), *scores.lines(job)]
     facts += [(name, view[f"{name}_at"]) for name in ("created", "updated", "deadline")]
@@ -125,7 +125,8 @@ def _facts(job: Job) -> list[tuple[str, str | Text]]:
 def pending(tools: Tools, batch: str | None, output: str) -> None:
     """List the jobs that wait for a person, and what to type."""
     store = tools.records
-    jobs = [job for job in store.many(_chosen(store, JobState.TRAINED, batch, None)[1]) if needs_a_person(job)]
+    ids = [i for state in (JobState.UPLOADED, JobState.TRAINED) for i in _chosen(store, state, batch, None)[1]]
+    jobs = [job for job in store.many(ids) if needs_a_person(job)]
     if output != "table":
         emit_all(map(_pending_json, jobs), output)
         return

@@ -36,7 +36,7 @@ def plan(tools: Tools, specs: Sequence[str], sets: Sequence[str], fresh: bool, e
     settings = tools.settings
     checked = tools.producer.check(read_specs(specs, sets, fresh=fresh))
     rows = planned(checked, prices.load(settings.prices), settings.platform_url)
-    sharing = Sharing(tools.producer.store)
+    sharing = Sharing.beside(tools.producer.store)
     try:
         rows = with_reuse(rows, sharing, settings.platform_url)
     except Unreachable as exc:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.job import Job
+from common.money import spoken
 from common.printable import printable
 from common.spec import JobSpec
 from common.states import JobState
 from common.view import job_json
 from producer.cli import rail
+from producer.cli.budget import Amount
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import console, emit_all, leave, output_option, print_table, say
 from producer.cli.specs import read_specs, spec_arguments
@@ -33,6 +35,7 @@ LARGE_BYTES = 5_000_000  #: data that takes long enough to be told of
 @spec_arguments
 @click.option("--key", help="The same jobs under the same key are created once.")
 @click.option("--batch", help="The batch that the jobs belong to; else it is named by their names.")
+@click.option("--budget", type=Amount(), help="What the batch may cost in dollars, where it has no budget yet.")
 @click.option("--watch", "watching", is_flag=True, help="Watch the jobs until they have ended.")
 @output_option
 @pass_tools
@@ -43,6 +46,7 @@ def submit(
     fresh: bool,
     key: str | None,
     batch: str | None,
+    budget: int | None,
     watching: bool,
     output: str,
 ) -> None:
@@ -53,11 +57,12 @@ def submit(
     wanted = read_specs(specs, sets, fresh=fresh)
     producer = tools.producer
     with _progress(wanted):
-        stored = producer.submit_all(wanted, key, batch=batch)
+        stored = producer.submit_all(wanted, key, batch=batch, budget=budget)
     jobs = _read(producer.store, [one.id for one in stored], output)
     _print(jobs, stored, output)
     _tell_findings(producer)
     _tell_ended(jobs)
+    _tell_budget(producer, jobs, budget)
     if producer.commands.nudge_lost is not None:
         say("the broker cannot be reached just now: the jobs are stored, and the tick will send them")
     if watching:
@@ -109,6 +114,17 @@ def _tell_ended(jobs: Sequence[Job]) -> None:
             say(f"{job.id} is known and failed: hintrelay retry {job.id} takes it up again")
         elif job.state is JobState.CANCELLED:
             say(f"{job.id} is known and cancelled: submit it under another --key to start it anew")
+
+
+def _tell_budget(producer: Producer, jobs: Sequence[Job], budget: int | None) -> None:
+    """A budget that the batch has already stays: the same submit once more must not take back what was raised."""
+    for batch in dict.fromkeys(job.batch for job in jobs) if budget is not None else ():
+        limit = producer.purse.budget(batch).limit
+        words = "none" if limit is None else spoken(limit)
+        if limit == budget:
+            say(f"batch {batch} may cost {words}; hintrelay budget {batch} shows what is left")
+        else:
+            say(f"batch {batch} keeps its budget ({words}); hintrelay budget {batch} USD changes it")
 
 
 def _footer(jobs: Sequence[Job]) -> None:

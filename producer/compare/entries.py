@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.bills import bill
 from common.job import Job
 from common.metrics import METRICS
+from common.money import usd
 
-NANODOLLARS = 1e9  #: of one dollar; in these the platform tells what a run cost
 Score = Mapping[str, Any]  #: mean, n, low, high, unscored, unavailable
 
 
@@ -86,9 +87,10 @@ def _of_job(job: Job, axes: Mapping[str, Any]) -> Entry:
 
 
 def _cost(job: Job) -> float | None:
-    """Dollars that the platform charged for the run; None where it told no price."""
-    price = job.facts.get("price")
-    return float(price) / NANODOLLARS if price not in (None, "") else None
+    """Dollars: the run, whoever paid for it, and the job's endpoints. None where nothing is known to have been paid."""
+    whole = bill(job)
+    run = int(job.facts.get("price") or whole.training)
+    return usd(run + whole.endpoints) if run or whole.endpoints else None
 
 
 def _bases(jobs: Sequence[Job]) -> list[Entry]:

@@ -134,6 +134,7 @@ def spec(name: str) -> JobSpec:
     return JobSpec.parse(
         {
             "version": 1,
+            "fresh": True,  # each job has a run of its own, and its life can be told from the others'
             "name": name,
             "dataset": {"source": str(SAMPLE), "test_limit": 3},
             "finetune": {"model": "meta-llama/Meta-Llama-3-8B-Instruct", "suffix": "chaos"},

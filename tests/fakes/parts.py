@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from common.artifacts import ArtifactStore
+from common.budgets import Budget
 from common.errors import HintrelayError, Permanent, StaleMove
 from common.job import Job
 from common.metrics import Metric
+from common.prices import Estimate
 from common.spec import GenerateSpec, JobSpec
 from common.states import JobState
 from tests.fakes.endpoints import FakeEndpoints
@@ -125,6 +127,11 @@ class FakeDesk:
     shelves: dict[str, dict[str, str]] = field(default_factory=dict)
     others_at_work: bool = False
     under_way: int = 0  #: runs of other jobs
+    other_payer: Job | None = None
+    heir: str | None = None
+    full: Budget | None = None
+    reserved: list[Estimate] = field(default_factory=list)
+    settled: int = 0
     lost: bool = False
     yielded: bool = False
     standing: Standing = field(default_factory=lambda: Standing("hr-1", "its endpoint waits for room"))
@@ -176,6 +183,26 @@ class FakeDesk:
 
     def forget_file(self, sha256: str) -> None:
         self.files.pop(sha256, None)
+
+    def payer(self, mark: str, instead_of: Job | None = None) -> Job | None:
+        return self.other_payer if instead_of is None else None
+
+    def join(self, mark: str, payer: Job, run_id: str) -> bool:
+        self.notes.update(run_id=run_id, payer=payer.id)
+        return True
+
+    def begun(self, mark: str, run_id: str) -> None:
+        self.note(run_id=run_id)
+
+    def leave_run(self, mark: str | None, run_id: str) -> str | None:
+        return self.heir
+
+    def reserve(self, expected: Estimate) -> Budget | None:
+        self.reserved.append(expected)
+        return self.full
+
+    def settle(self) -> None:
+        self.settled += 1
 
     def alone(self, name: str) -> bool:
         return not self.others_at_work

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import HintrelayError
+from common.prices import Estimate
+from common.quotes import Quote
 from common.spec import FinetuneSpec
 from worker.ports import Absent, FileStatus, InDoubt, Progress, Request, Run, RunStatus
 
@@ -29,6 +31,7 @@ class FakePlatform:
         self.calls: list[str] = []
         self.estimates: dict[str, float] = {}
         self.list_fault: HintrelayError | None = None
+        self.quoted = Quote(Estimate(1_000_000, 1000, "platform"))
         self.on_stop: Callable[[str], None] = self.cancel
 
     # ---- the port ----
@@ -69,6 +72,10 @@ class FakePlatform:
 
     def run_request(self, wanted: FinetuneSpec, file_id: str, marker: str) -> Request:
         return {"marker": marker, "file_id": file_id, "model": wanted.model}
+
+    def quote(self, wanted: FinetuneSpec, file_id: str) -> Quote:
+        self.calls.append("quote")
+        return self.quoted
 
     def start_run(self, request: Request) -> str:
         fault = self.faults.pop(0) if self.faults else None

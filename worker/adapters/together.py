@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,7 +15,9 @@ from together.lib.resources.files import FileUploadProgress
 from together.lib.resources.fine_tuning import create_finetune_request
 from together.types import FinetuneModelLimits
 
+from common import quotes
 from common.errors import Permanent, Transient
+from common.quotes import Quote
 from common.spec import FinetuneSpec
 from worker.adapters import together_limits
 from worker.adapters.http_pace import HttpPace
@@ -23,6 +27,9 @@ from worker.pacing import Pace, Unpaced
 from worker.ports import Absent, FileStatus, InDoubt, Progress, Request, Run
 
 T = TypeVar("T")
+
+QUOTE_S = 60.0  #: a price that was told holds for so long
+QUOTES_KEPT = 1000
 
 _FILE_STATUS = {"COMPLETED": FileStatus.VALID, "INVALID_FORMAT": FileStatus.INVALID, "FAILED": FileStatus.INVALID}
 _PENDING = frozenset({"PENDING", "QUEUED", "RUNNING"})
@@ -42,6 +49,7 @@ class TogetherPlatform:
         self._listed: dict[str, tuple[object, Run]] = {}  #: what the last list said, so that equal items are one Run
         self._left: dict[str, object] = {}  #: what that list told of each run's progress
         self._limits: dict[str, FinetuneModelLimits] = {}
+        self._quotes: dict[str, tuple[float, Quote]] = {}
         self._once = self._client.with_options(max_retries=0)
 
     def upload(self, path: Path, progress: Progress) -> str:
@@ -120,6 +128,20 @@ class TogetherPlatform:
             raise Transient(f"the platform answered odd limits for {wanted.model}: {exc}", code="odd_answer") from exc
         body: dict[str, Any] = request.model_dump(exclude_none=True)
         return body
+
+    def quote(self, wanted: FinetuneSpec, file_id: str) -> Quote:
+        """Asked once a kind of run and minute: a sweep asks the same again and again."""
+        body = quotes.question(wanted, file_id)
+        mark = json.dumps(body, sort_keys=True)
+        asked, quote = self._quotes.get(mark, (0.0, None))
+        if quote is None or time.monotonic() - asked > QUOTE_S:
+            post = partial(self._once.post, quotes.PATH, body=body, cast_to=httpx.Response)
+            quote = quotes.answer(json_object(self._do(post)))
+            if len(self._quotes) > QUOTES_KEPT:
+                self._quotes.clear()
+            if quote.allowed:
+                self._quotes[mark] = (time.monotonic(), quote)
+        return quote
 
     def start_run(self, request: Request) -> str:
         self._pace.before()

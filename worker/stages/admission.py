@@ -7,13 +7,15 @@ from collections.abc import Callable
 from common.job import Job
 from common.outcomes import AwaitSlot, Outcome
 from worker.ports import Desk, Ports, Request
+from worker.stages.afford import afford
 from worker.stages.servable import servable
+from worker.stages.share import share
 
 #: (job, request, ports, desk) -> why nothing is to be paid now (a Snooze), or ever (a Reject); None: as far as this
 #: check goes, pay. A check may be asked many times for one job, and pays nothing itself.
 Check = Callable[[Job, Request, Ports, Desk], Outcome | None]
 
-BEFORE_PAYING: tuple[Check, ...] = (servable,)
+BEFORE_PAYING: tuple[Check, ...] = (servable, share, afford)
 
 
 def admit(job: Job, request: Request, ports: Ports, desk: Desk) -> Outcome | None:

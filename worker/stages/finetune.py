@@ -8,6 +8,7 @@ from common.outcomes import Advance, Outcome, Snooze
 from common.states import JobState
 from worker.ports import Absent, Desk, InDoubt, Platform, Ports, Run, RunStatus
 from worker.stages.admission import admit
+from worker.stages.share import fingerprint
 
 LOOK_AGAIN_S = 5.0
 
@@ -17,13 +18,14 @@ def finetune(job: Job, ports: Ports, desk: Desk) -> Outcome:
     job_spent = spent_runs(job)
     kept = _earlier(job, ports.platform)
     if kept is not None:
-        return _training(kept.id, kept.word)
+        return _training(kept.id, kept.word, **({} if job.facts.get("payer") else _paid(job)))
     if job.run_id:  # it ended badly, and somebody wants another one: what it was stays known as spent
-        desk.note(spent_runs=job_spent, run_id=None, status=None, progress=None)
+        desk.settle()
+        desk.note(spent_runs=job_spent, run_id=None, status=None, progress=None, price=None, payer=None, paid=None)
     if job.facts.get("intent"):
         found = find_run(job.marker, job_spent, ports.platform, desk)
         if found is not None:
-            return _training(found.id, found.word)
+            return _begun(job, ports, desk, found.id, found.word)
         waits = while_in_doubt(job, ports, desk, "it is not yet sure whether the platform has begun a run")
         if waits is not None:
             return waits
@@ -42,7 +44,20 @@ def _pay(job: Job, ports: Ports, desk: Desk) -> Outcome:
     except HintrelayError:
         desk.note(intent=None)  # the platform refused: nothing was begun
         raise
-    return _training(run_id, "pending")
+    return _begun(job, ports, desk, run_id, "pending")
+
+
+def _begun(job: Job, ports: Ports, desk: Desk, run_id: str, word: str) -> Outcome:
+    """The run is there, and this job pays for it: those that share it are told."""
+    mark = fingerprint(job, ports)
+    if mark is not None:
+        desk.begun(mark, run_id)
+    return _training(run_id, word, **_paid(job))
+
+
+def _paid(job: Job) -> dict[str, str]:
+    """When it was paid for, in s since 1970; where the platform tells no price, the estimate counts."""
+    return {"paid": str(job.facts.get("paid") or job.now // 1000)}
 
 
 def while_in_doubt(job: Job, ports: Ports, desk: Desk, why: str) -> Snooze | None:
@@ -51,8 +66,8 @@ def while_in_doubt(job: Job, ports: Ports, desk: Desk, why: str) -> Snooze | Non
     return Snooze(min(LOOK_AGAIN_S, left_s), f"{why}; one is looked for") if left_s > 0 else None
 
 
-def _training(run_id: str, word: str) -> Outcome:
-    return Advance(JobState.TRAINING, {"run_id": run_id, "status": word, "intent": None})
+def _training(run_id: str, word: str, **facts: str) -> Outcome:
+    return Advance(JobState.TRAINING, {"run_id": run_id, "status": word, "intent": None, **facts})
 
 
 def _earlier(job: Job, platform: Platform) -> Run | None:

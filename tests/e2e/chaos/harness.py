@@ -56,6 +56,7 @@ class Chaos:
         specs = expand(
             {
                 "version": 1,
+                "fresh": True,  # one run each is the promise that is tested
                 "name": "chaos-{finetune.learning_rate}",
                 "dataset": {"source": str(SAMPLE), "test_limit": 3},
                 "finetune": {"model": "meta-llama/Meta-Llama-3-8B-Instruct", "suffix": "chaos"},

@@ -109,7 +109,7 @@ def test_many_jobs_are_read_in_order_without_their_specs_and_without_the_missing
 def test_a_platform_run_leads_back_to_its_job(any_store: Store) -> None:
     job_id = made(any_store)
     any_store.move(job_id, JobState.ACCEPTED, JobState.PREPARED, {"run_id": "ft-1"})
-    assert any_store.jobs_of_runs(["ft-1", "ft-foreign"]) == [job_id, None]
+    assert any_store.jobs_of_runs(["ft-1", "ft-foreign"]) == [[job_id], []]
     assert any_store.jobs_of_runs([]) == []
 
 

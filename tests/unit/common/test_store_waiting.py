@@ -68,7 +68,7 @@ def test_the_holder_notes_facts_and_pieces(any_store: Store) -> None:
     lease = claimed(any_store, job_id)
     assert any_store.note(job_id, {"done": 2, "run_id": "ft-9"}, lease=lease, pieces={"q1": "[1]", "q2": "[2]"})
     assert any_store.get(job_id).facts == {"done": "2", "run_id": "ft-9"}
-    assert any_store.jobs_of_runs(["ft-9"]) == [job_id]
+    assert any_store.jobs_of_runs(["ft-9"]) == [[job_id]]
     assert any_store.pieces(job_id) == {"q1": "[1]", "q2": "[2]"}
     any_store.drop_pieces(job_id)
     assert any_store.pieces(job_id) == {}

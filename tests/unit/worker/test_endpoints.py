@@ -308,7 +308,7 @@ def test_an_endpoint_stopped_by_hand_fails_its_job_until_somebody_retries_it(rel
 def test_nothing_is_paid_for_a_model_that_nothing_serves(relay: EndpointRelay) -> None:
     relay.endpoints.offered.clear()
     job = relay.submit(deploy__mode="auto")
-    by_hand = relay.submit(deploy__mode="manual")
+    by_hand = relay.submit(fresh=True, deploy__mode="manual")
     anyway = relay.submit(deploy__mode="auto", deploy__preflight=False)
     relay.drive()
     refused = relay.get(job)

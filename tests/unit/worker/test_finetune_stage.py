@@ -52,7 +52,9 @@ def bench(tmp_path: Path) -> Bench:
 
 def test_a_run_is_started_under_the_jobs_marker_and_its_id_kept(bench: Bench) -> None:
     outcome = bench.attempt()
-    assert outcome == Advance(JobState.TRAINING, {"run_id": "ft-00000001", "status": "pending", "intent": None})
+    assert outcome == Advance(
+        JobState.TRAINING, {"run_id": "ft-00000001", "status": "pending", "intent": None, "paid": "0"}
+    )
     assert bench.platform.run_by_id["ft-00000001"].suffix == MARKER
 
 

@@ -29,7 +29,7 @@ def active(relay: Relay) -> list[str]:
 
 
 def test_never_more_runs_than_the_spec_allows_and_all_come_through(relay: Relay) -> None:
-    ids = [relay.submit(limits__max_running=2) for _ in range(5)]
+    ids = [relay.submit(fresh=True, limits__max_running=2) for _ in range(5)]
     relay.drive()
     for _ in range(5):
         assert len(active(relay)) <= 2
@@ -42,8 +42,8 @@ def test_never_more_runs_than_the_spec_allows_and_all_come_through(relay: Relay)
 
 
 def test_a_job_that_waits_says_for_what_and_costs_no_nudge(relay: Relay) -> None:
-    relay.submit(limits__max_running=1)
-    late = relay.submit(limits__max_running=1)
+    relay.submit(fresh=True, limits__max_running=1)
+    late = relay.submit(fresh=True, limits__max_running=1)
     relay.drive()
     words = waiting(relay.get(late), relay.clock.ms())
     assert words == "finetune waits: 1 of at most 1 run is under way; one that ends makes room"
@@ -53,7 +53,7 @@ def test_a_job_that_waits_says_for_what_and_costs_no_nudge(relay: Relay) -> None
 
 
 def test_the_tick_that_sees_a_run_end_makes_the_next_begin(relay: Relay) -> None:
-    first, second = (relay.submit(limits__max_running=1) for _ in range(2))
+    first, second = (relay.submit(fresh=True, limits__max_running=1) for _ in range(2))
     relay.drive()
     relay.platform.complete("ft-00000001")
     relay.round()
@@ -62,9 +62,9 @@ def test_the_tick_that_sees_a_run_end_makes_the_next_begin(relay: Relay) -> None
 
 
 def test_a_waiting_job_is_failed_at_its_deadline_and_cancelled_at_once(relay: Relay) -> None:
-    relay.submit(limits__max_running=1)
-    late = relay.submit(limits__max_running=1, limits__deadline="1h")
-    unwanted = relay.submit(limits__max_running=1)
+    relay.submit(fresh=True, limits__max_running=1)
+    late = relay.submit(fresh=True, limits__max_running=1, limits__deadline="1h")
+    unwanted = relay.submit(fresh=True, limits__max_running=1)
     relay.drive()
     assert relay.commands.cancel(unwanted).state is JobState.CANCELLED
     relay.round(3601)
@@ -76,7 +76,7 @@ def test_a_waiting_job_is_failed_at_its_deadline_and_cancelled_at_once(relay: Re
 
 def test_a_platform_that_refuses_gives_the_slot_to_the_next(relay: Relay) -> None:
     relay.platform.faults = [Permanent("no money")]
-    first, second = (relay.submit(limits__max_running=1) for _ in range(2))
+    first, second = (relay.submit(fresh=True, limits__max_running=1) for _ in range(2))
     relay.drive()
     assert relay.get(first).state is JobState.FAILED
     assert relay.get(second).state is JobState.TRAINING

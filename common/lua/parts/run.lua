@@ -1,0 +1,9 @@
+-- run: a job is one of those that train by a run, whose ids stand in one text; for the scripts that use it.
+local function train_by(runs, run, id)
+  local jobs = redis.call('HGET', runs, run)
+  if not jobs then
+    redis.call('HSET', runs, run, id)
+  elseif not string.find(' ' .. jobs .. ' ', ' ' .. id .. ' ', 1, true) then
+    redis.call('HSET', runs, run, jobs .. ' ' .. id)
+  end
+end
