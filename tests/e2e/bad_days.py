@@ -111,8 +111,12 @@ class BadDays(Chaos):
         return any(reached(JobState(found), state) for found in states if found)
 
     def workers(self) -> list[int]:
-        """The process ids of the Celery processes under the supervisor, as they gave signs of life."""
-        return [int(name.rpartition(":")[2]) for name in self.store.zrange(Keys.workers, 0, -1)]
+        """The process ids of the Celery processes under the supervisor: for each queue the one that last gave a sign.
+
+        One that ended and was started again is remembered for a minute; its id may be somebody else's by then.
+        """
+        signs = [name.split() for name in self.store.zrange(Keys.workers, 0, -1)]
+        return [int(place.rpartition(":")[2]) for place in dict(signs).values()]
 
     def log(self) -> str:
         return (self.stack.folder / "serve.log").read_text("utf-8", "replace")
