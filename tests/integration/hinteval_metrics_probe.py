@@ -27,7 +27,7 @@ from worker.ports import Item, Unscorable
 
 SENTENCE_MODEL = "all-MiniLM-L6-v2"
 WORDS = {"the": 1.0, "capital": 0.5, "vienna": 0.25, "is": 1.0, "of": 1.0}
-Reply = Callable[[str], tuple[int, str | None]]
+Reply = Callable[[str], tuple[int, str | bytes | None]]  #: bytes are the whole body
 
 
 class JudgeServer(ThreadingHTTPServer):
@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         answer = {"id": "x", "object": "chat.completion", "created": 1, "model": body["model"], "choices": [choice]}
         if status != 200:
             answer = {"error": {"message": "no", "type": "x", "code": "model_not_available"}}
-        data = json.dumps(answer).encode()
+        data = text if isinstance(text, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
@@ -195,7 +195,7 @@ def told(work: Callable[[], Any]) -> Any:
         return f"{type(exc).__name__} {exc.code}: {exc.message}"
 
 
-def says(*texts: str | None, status: int = 200) -> Reply:
+def says(*texts: str | bytes | None, status: int = 200) -> Reply:
     """The same answers over and over."""
     answers = cycle(texts)
     return lambda prompt: (status, next(answers))
@@ -209,6 +209,17 @@ def a_city(prompt: str) -> tuple[int, str]:
     if prompt.startswith("Add"):
         return 200, "\n".join([*(f"- {one.lstrip('- ')}" for one in listed), "- Vienna"])
     return 200, f"City{len(listed)}"
+
+
+#: what is no chat completion at all
+ODD_BODIES = {
+    "body_page": b"<html>busy</html>",
+    "body_empty": b"",
+    "body_text": b'"<html>"',
+    "body_list": b"[]",
+    "body_none": b"null",
+    "body_without_choices": b'{"id": "x", "object": "chat.completion", "choices": []}',
+}
 
 
 def judged() -> dict[str, Any]:
@@ -234,7 +245,19 @@ def judged() -> dict[str, Any]:
 
     found["convergence"] = rig.rate("convergence.llm", yes_to_two, "a hint", candidates=cities)
     found["convergence_garbage"] = rig.rate("convergence.llm", says("Maybe"), "a hint", candidates=cities)
+    found["convergence_unsure"] = rig.rate("convergence.llm", says("Not sure"), "a hint", candidates=cities)
+    found["readability_refused"] = rig.rate("readability.llm", says("I can't rate it on the 1-6 scale"), "a hint")
+    found["readability_page"] = rig.rate("readability.llm", says("<html><h1>Bad</h1></html>"), "a hint")
+    found["relevance_schema"] = rig.rate("relevance.llm", says('{"foo": 1}'), "a hint")
+    fewer = '{"verdicts": [{"verdict": "yes"}]}'
+    found["relevance_fewer"] = rig.rate("relevance.llm", says(statements, fewer), "a hint")
+    for metric, more in (("readability", {}), ("relevance", {}), ("convergence", {"candidates": cities})):
+        for name, body in ODD_BODIES.items():
+            found[f"{metric}_{name}"] = rig.rate(f"{metric}.llm", says(body), "a hint", **more)  # type: ignore[arg-type]  # names of metrics
     found["candidates"] = rig.candidates(a_city)
+    found["candidates_pages"] = rig.candidates(
+        lambda prompt: a_city(prompt) if "bullet list" in prompt else (200, f"<p>{len(prompt)}</p>")
+    )
     found["candidates_repeated"] = rig.candidates(says("- Graz"))
     found["repeats_asked"] = len(rig.server.asked)
     found["candidates_lost"] = rig.candidates(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from common.metrics import METRICS
+from tests.integration.hinteval_metrics_probe import ODD_BODIES
 from tests.e2e.stack import ROOT, clean_environ
 
 WIKIHINT = ROOT.parent / "shared" / "data" / "wikihint" / "wikihint-100.json"
@@ -91,11 +93,30 @@ def test_readability_is_unscored_where_the_reply_has_no_level(probed: dict[str, 
         ("convergence_garbage", "neither yes nor no: 'Maybe'"),
         ("refused", "answered 413"),
         ("no_text", "answered without text"),
+        ("convergence_unsure", "neither yes nor no: 'Not sure'"),
+        ("readability_refused", "no number from 1 to 6"),
+        ("readability_page", "no number from 1 to 6: '<html>"),
+        ("relevance_schema", "could not be read"),
+        ("relevance_fewer", "gave 1 verdicts on 2 statements"),
     ],
 )
 def test_a_reply_that_says_nothing_makes_no_number(probed: dict[str, Any], case: str, reason: str) -> None:
     assert probed["judged"][case][0].startswith("unscored: ")
     assert reason in probed["judged"][case][0]
+
+
+@pytest.mark.parametrize("metric", ["readability", "relevance", "convergence"])
+@pytest.mark.parametrize("body", sorted(ODD_BODIES))
+def test_an_answer_that_is_no_chat_completion_costs_its_hint_alone(
+    probed: dict[str, Any], metric: str, body: str
+) -> None:
+    assert re.match(
+        "unscored: the judge answered (without text|with no chat completion)", probed["judged"][f"{metric}_{body}"][0]
+    )
+
+
+def test_pages_of_errors_are_no_candidates(probed: dict[str, Any]) -> None:
+    assert probed["judged"]["candidates_pages"].startswith("unscored: the judge gave 0 candidate answers")
 
 
 def test_candidates_end_with_the_right_answer(probed: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ from common.errors import Busy, HintrelayError, Permanent, Transient
 from common.metrics import Metric
 from worker.adapters.chat_pace import at_pace, pace_of
 from worker.adapters.hinteval import ASK_RETRIES, ASK_TIMEOUT_S, contained, translate
+from worker.adapters.judge_replies import is_candidate, is_yes_or_no, quoted, says_level, text_of
 from worker.adapters.together_errors import learn, not_to_repeat
 from worker.pacing import Pace, Paces
 from worker.ports import Item, Score, Unscorable
@@ -77,6 +78,7 @@ class HintEvalJudge:
         made.candidate_number, made.model, made.client = CANDIDATES, model, line.client()
         told: list[str] = line.ask(lambda: made.generate_candidate_answers(question, answer))
         found = list(dict.fromkeys(reversed(told)))[::-1]  # of equal ones the last: the right answer stands at the end
+        found = [*filter(is_candidate, found[:-1]), *found[-1:]]
         if len(found) < FEWEST_CANDIDATES:
             raise Unscorable(f"the judge gave {len(found) - 1} candidate answers besides the right one, of 10")
         if not _same(found[-1], answer):
@@ -105,9 +107,8 @@ class HintEvalJudge:
         evaluator._evaluator.pipeline = line.client(waits=True)
         hint = Hint(item.hints[0])
         line.ask(lambda: evaluator.evaluate([hint]))
-        number = re.search(r"\d+", line.replies[-1])  # as HintEval reads it
-        if number is None or not 1 <= int(number[0]) <= 6:
-            raise Unscorable(f"the judge's reply has no number from 1 to 6: {_quoted(line.replies[-1])}")
+        if not says_level(line.replies[-1]):
+            raise Unscorable(f"the judge's reply has no number from 1 to 6: {quoted(line.replies[-1])}")
         return _score(hint)
 
     def _relevance(self, line: _Line, item: Item) -> Score:
@@ -123,8 +124,10 @@ class HintEvalJudge:
         verdicts = [one.verdict.strip().lower() for one in metric.verdicts]
         if not verdicts or not metric.statements:
             raise Unscorable("the judge found no statement in the hint")
+        if len(verdicts) != len(metric.statements):
+            raise Unscorable(f"the judge gave {len(verdicts)} verdicts on {len(metric.statements)} statements")
         if odd := [one for one in verdicts if one not in _VERDICTS]:
-            raise Unscorable(f"the judge's verdict is none of yes, no, idk: {_quoted(odd[0])}")
+            raise Unscorable(f"the judge's verdict is none of yes, no, idk: {quoted(odd[0])}")
         metadata = {"statements": len(metric.statements), "verdicts": len(verdicts)}
         return Score(f"relevance-llm-{_key(line.model)}", float(metric.score), metadata=metadata)
 
@@ -136,8 +139,8 @@ class HintEvalJudge:
         made.question.metadata[f"candidate_answers-{evaluator._model_name}"] = candidates
         line.ask(lambda: evaluator.evaluate([made]))
         for reply in line.replies:
-            if not reply.strip().lower().startswith(("yes", "no")):
-                raise Unscorable(f"the judge's reply is neither yes nor no: {_quoted(reply)}")
+            if not is_yes_or_no(reply):
+                raise Unscorable(f"the judge's reply is neither yes nor no: {quoted(reply)}")
         return _score(made.hints[0])
 
     def _reader(self, model: str) -> Any:
@@ -178,11 +181,11 @@ class _Line:
             raise RuntimeError("enough")
         try:
             answer = at_pace(self._pace, lambda: self._once(request))
-            text = answer.choices[0].message.content
         except Exception as exc:
             self._fault = exc
             raise
-        if not isinstance(text, str):
+        text = text_of(answer)
+        if text is None:
             self._fault = Unscorable("the judge answered without text")
             raise self._fault
         self.replies.append(text)
@@ -199,6 +202,8 @@ class _Line:
             if isinstance(told, Busy):
                 raise told from exc
             raise
+        except (openai.APIResponseValidationError, ValueError) as exc:  # a page instead of JSON: of this hint alone
+            raise Unscorable(f"the judge answered with no chat completion: {exc!r}"[:300]) from exc
 
     def ask(self, work: Any) -> Any:
         """Do HintEval's work over this line; its errors become ours, and the line's own faults come first."""
@@ -235,7 +240,7 @@ class _Line:
             return told if isinstance(told, HintrelayError) else Permanent(repr(told)[:300], code="judge")
         if not self.replies or isinstance(exc, (NameError, ImportError, AssertionError)):
             return exc  # no reply is to blame: a bug
-        return Unscorable(f"the judge's reply could not be read: {_quoted(self.replies[-1])}")
+        return Unscorable(f"the judge's reply could not be read: {quoted(self.replies[-1])}")
 
 
 class _Client:
@@ -276,8 +281,3 @@ def _key(model: str) -> str:
 def _same(candidate: str, answer: str) -> bool:
     one, other = (re.sub(r"\W+", "", text).casefold() for text in (candidate, answer))
     return bool(one) and bool(other) and (one in other or other in one)
-
-
-def _quoted(reply: str) -> str:
-    text = " ".join(reply.split())
-    return repr(text if len(text) <= 80 else text[:80] + "…")
