@@ -15,6 +15,7 @@ from common.sharing import Sharing
 from common.spec import DatasetSpec
 from producer.cli.context import Tools, pass_tools
 from producer.cli.findings import findings_json, tell_findings
+from producer.cli.lacking import lacking_of_each, tell_lacking
 from producer.cli.output import emit_all, output_option, print_table, say
 from producer.cli.specs import read_specs, spec_arguments
 from producer.planning import Planned, planned, too_dear, with_reuse
@@ -46,7 +47,8 @@ def plan(tools: Tools, specs: Sequence[str], sets: Sequence[str], fresh: bool, e
 
         rows = with_quotes(rows, checked, tools.quotes, settings.platform_url, sharing, say)
     if output != "table":
-        emit_all(map(_json, rows), output)
+        lacks = lacking_of_each(row.spec for row in rows)
+        emit_all(({**_json(row), "unavailable": lack} for row, lack in zip(rows, lacks, strict=True)), output)
         return
     print_table(
         ["NAME", "ROWS", "QUESTIONS", "EPOCHS", "LR", "BATCH", "PRICE", "RUN", "SUFFIX", "MODEL"],
@@ -55,6 +57,7 @@ def plan(tools: Tools, specs: Sequence[str], sets: Sequence[str], fresh: bool, e
     )
     _tell_dropped(rows)
     tell_findings(tools.producer.findings)
+    tell_lacking(row.spec for row in rows)
     for words in too_dear(rows):
         say(f"submit will refuse this: {words}")
     _tell_sum(rows, settings.prices)

@@ -61,6 +61,7 @@ def submit(
     jobs = _read(producer.store, [one.id for one in stored], output)
     _print(jobs, stored, output)
     _tell_findings(producer)
+    _tell_lacking(wanted)
     _tell_ended(jobs)
     _tell_budget(producer, jobs, budget)
     if producer.commands.nudge_lost is not None:
@@ -78,6 +79,12 @@ def _tell_findings(producer: Producer) -> None:
         from producer.cli.findings import tell_findings
 
         tell_findings(producer.findings)
+
+
+def _tell_lacking(wanted: Sequence[JobSpec]) -> None:
+    from producer.cli.lacking import tell_lacking
+
+    tell_lacking(wanted)
 
 
 def _read(store: Store, ids: Sequence[str], output: str) -> list[Job]:
