@@ -1,226 +1,158 @@
-"""The report's figures, drawn by Matplotlib as SVG: text stays text, colours are the page's, light or dark."""
+"""The report's figures of jobs: means, differences, losses, cost. Drawn by Matplotlib."""
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from html import escape
-from textwrap import fill
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from common.errors import ConfigurationError
-from common.metrics import METRICS, About
+from producer.compare.canvas import BASE, COLOURS, INK, PALE, drawn
 from producer.compare.entries import Entry
+from producer.compare.wording import better, names, unit, way
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-WIDTH = 4.8  #: inches; narrow, so that text stays readable where the page is 390 px wide
-TITLE_WIDTH, LABEL_WIDTH = 46, 36  #: characters in a line
-MOST_ROWS = 40  #: entries in one figure; more cannot be told apart
-MOST_CURVES = 12
-INK, LINE = "#0b0c0d", "#c9cacb"  #: exchanged for the page's own colours
-#: told apart by most who see colours differently (Okabe and Ito), dark enough on white and light enough on black
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#8c6bb1", "#7f7f7f")
-
-_STYLE: dict[str, Any] = {
-    "svg.fonttype": "none",
-    "figure.facecolor": "none",
-    "axes.facecolor": "none",
-    "savefig.facecolor": "none",
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.linewidth": 0.6,
-    "grid.color": LINE,
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
-}
-
-
-def load() -> None:
-    """Raises ConfigurationError where Matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401  # only whether it is there
-    except ModuleNotFoundError as exc:
-        raise ConfigurationError(
-            "a report with figures needs Matplotlib, which this install lacks",
-            hint="pip install -c requirements.lock '.[report]'; -o csv and -o json need nothing",
-        ) from exc
+MOST_ROWS = 48  #: entries in one figure; more cannot be told apart
+NAMED = len(COLOURS)  #: jobs with a colour and a place in the legend
+ROW = 0.23  #: inches
 
 
 def dots(found: Sequence[Entry], metric: str, number: int) -> str:
     """Means with their 95 % intervals, one row an entry; base models are hollow."""
-    about = METRICS.get(metric)  # type: ignore[call-overload]  # a name of a stored record
-    rows = [(entry, mean) for entry in found if (mean := entry.mean(metric)) is not None][:MOST_ROWS]
-    with _drawn(f"{metric}: mean and 95 % interval", number, height=1.5 + 0.27 * len(rows)) as (axes, out):
-        for place, (entry, mean) in enumerate(reversed(rows)):
-            colour = COLOURS[1] if entry.job is None else COLOURS[0]
-            inside = "none" if entry.job is None else colour
-            axes.plot(_interval(entry, metric, mean), [place, place], color=colour, linewidth=1.6)
-            axes.plot(mean, place, "o", color=colour, markersize=6, markerfacecolor=inside)
-        axes.set_yticks(range(len(rows)), [_short(entry.label) for entry, _ in reversed(rows)])
-        axes.set_ylim(-0.6, len(rows) - 0.4)
-        axes.set_xlabel(f"mean {metric} ({_unit(about)})" + (f"; {_way(about)}" if about else ""))
-        axes.set_ylabel("job (hollow: base)")
-    return out[0]
+    rows = [entry for entry in found if entry.mean(metric) is not None]
+    shown = rows[:MOST_ROWS]
+    with drawn(f"{metric}: mean and 95 % interval{_of(shown, rows)}", number, 1.25 + ROW * len(shown)) as made:
+        axes = made.axes
+        for place, entry in enumerate(reversed(shown)):
+            mean = entry.mean(metric) or 0.0
+            colour, inside = (BASE, "none") if entry.job is None else (COLOURS[0], COLOURS[0])
+            axes.plot(_interval(entry.scores[metric], mean), [place, place], color=colour, linewidth=1.6)
+            axes.plot(mean, place, "o", color=colour, markersize=5.5, markerfacecolor=inside)
+        _base_lines(found, metric, axes.axvline)
+        _rows(axes, shown)
+        made.label(f"mean {metric} ({unit(metric)}), {_n(shown, metric)}; {way(metric)}", "job")
+    return made.svg
 
 
-def curves(runs: Mapping[str, Mapping[str, Any]], number: int) -> str:
-    """Training loss by step of each run, lines; evaluation loss, dots."""
-    with _drawn("Training loss of the runs", number, height=3.4) as (axes, out):
-        for place, (label, losses) in enumerate(list(runs.items())[:MOST_CURVES]):
-            colour = COLOURS[place % len(COLOURS)]
-            dashes = ("-", "--")[place // len(COLOURS) % 2]
-            train, evaluated = losses.get("train") or [], losses.get("eval") or []
-            axes.plot(*_xy(train), dashes, color=colour, linewidth=1.3, label=_short(label))
-            axes.plot(*_xy(evaluated), "o", color=colour, markersize=3.5)
-        axes.set_xlabel("training step (dots: loss on evaluation data)")
-        axes.set_ylabel("loss (nats per token)")
-        axes.legend(fontsize=7, frameon=False, labelcolor=INK)
-    return out[0]
+def differences(found: Sequence[Entry], metric: str, number: int) -> str:
+    """Tuned less base on the same questions, with 95 % intervals; what holds 0 is pale."""
+    rows = [entry for entry in found if (entry.comparison.get(metric) or {}).get("n")]
+    shown = rows[:MOST_ROWS]
+    with drawn(f"{metric}: tuned less base{_of(shown, rows)}", number, 1.25 + ROW * len(shown)) as made:
+        axes = made.axes
+        axes.axvline(0, color=INK, linewidth=1)
+        for place, entry in enumerate(reversed(shown)):
+            pair = entry.comparison[metric]
+            colour = {1: COLOURS[2], -1: BASE, 0: PALE}[shows(pair, metric)]
+            axes.plot(_interval(pair, pair["difference"]), [place, place], color=colour, linewidth=1.6)
+            axes.plot(pair["difference"], place, "o", color=colour, markersize=5.5)
+        _rows(axes, shown)
+        made.label(f"mean difference of {metric} ({unit(metric)}) and 95 % interval; {way(metric)}", "job")
+    return made.svg
+
+
+def shows(pair: Mapping[str, Any], metric: str) -> int:
+    """1 better and -1 worse than the base model; 0 where the interval holds 0, or there is none."""
+    if "low" not in pair or pair["low"] <= 0 <= pair["high"]:
+        return 0
+    return better(metric) if pair["difference"] > 0 else -better(metric)
+
+
+def curves(found: Sequence[Entry], losses: Sequence[Mapping[str, Any]], number: int) -> str:
+    """Training loss by step of each run, lines; evaluation loss, dots. The first have a colour, the others are pale."""
+    evaluated = any(one.get("eval") for one in losses)
+    with drawn("Training loss of the runs", number, 3.0 + _legend_height(len(found)), legend=True) as made:
+        ink = _Palette(found)
+        for place, one in reversed(list(enumerate(losses))):
+            colour, label = ink.of(place)
+            made.axes.plot(*_xy(one.get("train") or []), color=colour, linewidth=1.3, label=label)
+            made.axes.plot(*_xy(one.get("eval") or []), "o", color=colour, markersize=4)
+        made.label(f"training step{' (dots: evaluation loss)' if evaluated else ''}", "loss (nats per token)")
+        made.legend(ink.labels)
+    return made.svg
 
 
 def cost(found: Sequence[Entry], metric: str, number: int) -> str:
-    """What a run cost, by what it brought."""
-    about = METRICS.get(metric)  # type: ignore[call-overload]  # a name of a stored record
-    rows = [
-        (entry, usd, mean)
-        for entry in found
-        if (usd := entry.cost) is not None and (mean := entry.mean(metric)) is not None
-    ]
-    with _drawn(f"Cost against {metric}", number, height=3.2) as (axes, out):
-        for place, (entry, usd, mean) in enumerate(rows):
-            low, high = _interval(entry, metric, mean)
-            colour = COLOURS[place % len(COLOURS)]
-            axes.plot([usd, usd], [low, high], color=colour, linewidth=1.2)
-            axes.plot(usd, mean, "o", color=colour, markersize=6, label=_short(entry.label))
-        for entry in found:
-            if entry.job is None and (mean := entry.mean(metric)) is not None:
-                axes.axhline(mean, color=INK, linestyle=":", linewidth=1.2, label=_short(entry.label))
-        axes.set_xlabel("cost of the run (USD)")
-        axes.set_ylabel(f"mean {metric} ({_unit(about)})")
-        if len(rows) <= MOST_CURVES:
-            axes.legend(fontsize=7, frameon=False, labelcolor=INK)
-    return out[0]
+    """What a job cost, by what it brought."""
+    rows = [entry for entry in found if entry.cost is not None and entry.mean(metric) is not None]
+    with drawn(f"Cost against {metric}", number, 2.9 + _legend_height(len(rows) + 1), legend=True) as made:
+        ink = _Palette(rows)
+        for place, entry in reversed(list(enumerate(rows))):
+            colour, label = ink.of(place)
+            mean, usd = entry.mean(metric) or 0.0, entry.cost or 0.0
+            made.axes.plot([usd, usd], _interval(entry.scores[metric], mean), color=colour, linewidth=1.2)
+            made.axes.plot(usd, mean, "o", color=colour, markersize=6, label=label)
+        _base_lines(found, metric, made.axes.axhline, label="base model")
+        _money(made.axes, [entry.cost or 0.0 for entry in rows])
+        made.label("cost of the run and its endpoints (USD)", f"mean ({unit(metric)})")
+        made.legend([*ink.labels, "base model"])
+    return made.svg
 
 
-def heat(found: Sequence[Entry], metric: str, axes_keys: Sequence[str], number: int) -> str:
-    """Means by the values of the matrix's first two keys; of several jobs in a cell, their mean."""
-    across, down = axes_keys[0], axes_keys[1] if len(axes_keys) > 1 else ""
-    about = METRICS.get(metric)  # type: ignore[call-overload]  # a name of a stored record
-    columns, rows = _levels(found, across), _levels(found, down) if down else [""]
-    grid = [[_cell(found, metric, {across: x, **({down: y} if down else {})}) for x in columns] for y in rows]
-    with _drawn(f"{metric} over the matrix", number, height=1.7 + 0.45 * len(rows)) as (axes, out):
-        values = [[float("nan") if cell is None else cell for cell in row] for row in grid]
-        axes.pcolormesh(values, cmap="viridis", edgecolors="face")  # shapes, no picture
-        shown = [cell for row in grid for cell in row if cell is not None]
-        middle = (min(shown) + max(shown)) / 2 if shown else 0.0
-        for y, row in enumerate(grid):
-            for x, cell in enumerate(row):
-                shade = "#ffffff" if cell is not None and cell <= middle else "#000000"
-                axes.text(
-                    x + 0.5,
-                    y + 0.5,
-                    "-" if cell is None else f"{cell:.3g}",
-                    ha="center",
-                    va="center",
-                    color=shade,
-                    fontsize=8,
-                )
-        axes.invert_yaxis()
-        axes.set_xticks([place + 0.5 for place in range(len(columns))], [_short(str(one), 16) for one in columns])
-        axes.set_yticks([place + 0.5 for place in range(len(rows))], [_short(str(one), 16) for one in rows])
-        axes.grid(visible=False)
-        axes.set_xlabel(f"{across}  (cells: mean {metric}, {_unit(about)})")
-        axes.set_ylabel(down or "all jobs")
-    return out[0]
+class _Palette:
+    """Colours and names for the first entries; the rest share one pale colour and one line of the legend."""
+
+    def __init__(self, found: Sequence[Entry]) -> None:
+        coloured = len(found) if len(found) <= NAMED else NAMED - 1
+        self.labels = [_plain(name) for name in names(found, 22)[:coloured]]
+        self._others = f"the other {len(found) - coloured}"
+        if coloured < len(found):
+            self.labels.append(self._others)
+
+    def of(self, place: int) -> tuple[str, str]:
+        """Colour and label of an entry."""
+        if self._others in self.labels and place >= NAMED - 1:
+            return PALE, self._others
+        return COLOURS[place], self.labels[place]
 
 
-@contextmanager
-def _drawn(title: str, number: int, height: float) -> Iterator[tuple[Axes, list[str]]]:
-    """An empty figure with its title; when it is filled, its SVG stands in the list."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    out: list[str] = []
-    style: Any = {**_STYLE, "svg.hashsalt": str(number)}
-    with matplotlib.rc_context(style):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        axes = figure.subplots()
-        figure.suptitle(_wrapped(title, TITLE_WIDTH), x=0.01, ha="left", fontsize=9.5, fontweight="bold")
-        yield axes, out
-        axes.set_xlabel(_wrapped(axes.get_xlabel(), LABEL_WIDTH))
-        axes.set_ylabel(_wrapped(axes.get_ylabel(), int(8 * height)))
-        out.append(_svg(figure, title, number))
+def _plain(label: str) -> str:
+    """Matplotlib leaves labels that begin with _ out of the legend, and reads $ as mathematics."""
+    text = label.replace("$", r"\$")
+    return f"\u200b{text}" if text.startswith("_") else text
 
 
-def _svg(figure: Figure, title: str, number: int) -> str:
-    """Inline SVG: as wide as its place, ids of its own, the page's colours, a name for those who hear it."""
-    raw = io.StringIO()
-    figure.savefig(raw, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text = raw.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'<svg ([^>]*?)(?:width="[^"]*" height="[^"]*"|height="[^"]*" [^>]*?width="[^"]*")', r"<svg \1", text)
-    text = re.sub(
-        r'<svg [^>]*viewBox="([^"]*)"[^>]*>', rf'<svg viewBox="\1" role="img" aria-label="{escape(title)}">', text
-    )
-    text = re.sub(r'\bid="', f'id="f{number}-', text)
-    text = re.sub(r"url\(#", f"url(#f{number}-", text)
-    text = re.sub(r'xlink:href="#', f'href="#f{number}-', text)
-    text = re.sub(r"font: (?:bold )?([\d.]+)px [^;\"]*", _font, text)
-    return text.replace(INK, "var(--ink)").replace(LINE, "var(--line)")
+def _rows(axes: Axes, shown: Sequence[Entry]) -> None:
+    axes.locator_params(axis="x", nbins=5)
+    axes.set_yticks(range(len(shown)), [_plain(name) for name in reversed(names(shown))])
+    axes.set_ylim(-0.6, len(shown) - 0.4)
+    axes.grid(visible=False, axis="y")
 
 
-def _font(found: re.Match[str]) -> str:
-    weight = "bold " if "bold" in found[0] else ""
-    return f"font: {weight}{found[1]}px system-ui, sans-serif"
+def _base_lines(found: Sequence[Entry], metric: str, line: Callable[..., Any], label: str = "_") -> None:
+    means = [mean for entry in found if entry.job is None and (mean := entry.mean(metric)) is not None]
+    for place, mean in enumerate(means):
+        line(mean, color=BASE, linestyle=":", linewidth=1.2, label="_" if place else label)
 
 
-def _levels(found: Sequence[Entry], key: str) -> list[Any]:
-    levels = list({repr(entry.axes.get(key)): entry.axes.get(key) for entry in found if entry.job}.values())
-    numbers = all(isinstance(level, (int, float)) for level in levels)
-    return sorted(levels) if numbers else sorted(levels, key=str)
+def _money(axes: Axes, paid: Sequence[float]) -> None:
+    """Some room at both sides, and no offset: equal costs are no reason for digits."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    low, high = min(paid), max(paid)
+    room = 0.08 * (high - low) or 0.2 * high or 0.5
+    axes.set_xlim(max(low - room, -room / 4), high + room)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda usd, _: f"{usd:.4g}"))
 
 
-def _cell(found: Sequence[Entry], metric: str, wanted: Mapping[str, Any]) -> float | None:
-    means = [
-        mean
-        for entry in found
-        if entry.job and all(entry.axes.get(key) == value for key, value in wanted.items())
-        if (mean := entry.mean(metric)) is not None
-    ]
-    return sum(means) / len(means) if means else None
+def _legend_height(entries: int) -> float:
+    return 0.18 * (-(-min(entries, NAMED) // 2) if entries > 3 else entries)
 
 
-def _interval(entry: Entry, metric: str, mean: float) -> tuple[float, float]:
+def _of(shown: Sequence[Entry], rows: Sequence[Entry]) -> str:
+    return f", {len(shown)} of {len(rows)}" if len(shown) < len(rows) else ""
+
+
+def _n(shown: Sequence[Entry], metric: str) -> str:
+    counts = sorted({int(entry.scores[metric].get("n") or 0) for entry in shown})
+    return f"n {counts[0]}" if len(counts) == 1 else f"n {counts[0]} to {counts[-1]}"
+
+
+def _interval(score: Mapping[str, Any], mean: float) -> tuple[float, float]:
     """low and high; the mean itself where there are too few questions for an interval."""
-    score = entry.scores[metric]
     return float(score.get("low", mean)), float(score.get("high", mean))
 
 
 def _xy(points: Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:
     return [point[0] for point in points], [point[1] for point in points]
-
-
-def _unit(about: About | None) -> str:
-    return about.unit if about else "as HintEval gives it"
-
-
-def _way(about: About) -> str:
-    return "more is better" if about.better == 1 else "less is better"
-
-
-def _wrapped(text: str, width: int) -> str:
-    """Lines of whole words: keys and metrics are not torn apart."""
-    return fill(text, width, break_long_words=False, break_on_hyphens=False)
-
-
-def _short(label: str, most: int = 26) -> str:
-    return label if len(label) <= most else label[: most - 9] + "…" + label[-8:]

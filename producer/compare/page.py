@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from importlib import resources
@@ -12,31 +12,32 @@ import orjson
 import yaml
 
 from common.errors import HintrelayError
-from common.metrics import METRICS
 from common.versions import versions
 from producer.cli.context import Tools
 from producer.cli.results import read_results
-from producer.compare import figures
+from producer.compare import canvas, figures, tables
 from producer.compare.entries import Entry, differing
-from producer.compare.examples import EXAMPLES, examples
-from producer.compare.table import cells
+from producer.compare.examples import EXAMPLES, Shown, examples
+from producer.compare.heat import heat
+
+MOST_AXES = 4  #: keys in which jobs differ; more are no matrix
 
 
 def page(found: Sequence[Entry], metrics: Sequence[str], tools: Tools, batch: str | None) -> str:
     """The whole report. Raises ConfigurationError without Matplotlib."""
-    figures.load()
+    canvas.load()
     documents = _documents(found, tools)
-    title = f"hintrelay: batch {batch}" if batch else "hintrelay: jobs compared"
+    title = f"Batch {batch}" if batch else "Jobs compared"
     body = [
-        f"<h1>{escape(title)}</h1>",
-        f"<p>{_made(found, metrics)}</p>",
-        *_section("Jobs by metrics", _table(found, metrics)),
+        f"<header><h1>{escape(title)}</h1><p>{_made(found, metrics)}</p></header>",
+        tables.summary(found, metrics),
+        *_section("Jobs by metrics", tables.jobs(found, metrics), tables.notes(found, metrics), tables.meanings(metrics)),
         *_section("Means", _grid(_dots(found, metrics))),
-        *_section("Base against tuned", _paired(found, metrics)),
+        *_section("Base against tuned", *_paired(found, metrics)),
         *_section("The matrix", _grid(_matrix(found, metrics))),
         *_section("Cost against quality", _grid(_costs(found, metrics))),
         *_section("Training", _grid(_curves(found, documents))),
-        *_section("Ten questions", _examples(found, metrics, documents)),
+        *_section("Questions and hints", _examples(found, metrics, documents)),
         *_section("What made it", _versions(documents), *_specs(found)),
     ]
     style = resources.files("producer.compare").joinpath("page.css").read_text("utf-8")
@@ -44,7 +45,7 @@ def page(found: Sequence[Entry], metrics: Sequence[str], tools: Tools, batch: st
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>hintrelay: {escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(body)
         + "\n</main>\n</body>\n</html>\n"
     )
@@ -65,60 +66,18 @@ def _documents(found: Sequence[Entry], tools: Tools) -> dict[str, dict[str, Any]
 
 def _made(found: Sequence[Entry], metrics: Sequence[str]) -> str:
     jobs = sum(entry.job is not None for entry in found)
+    counted = [_count(jobs, "job"), _count(len(found) - jobs, "base model"), _count(len(metrics), "metric")]
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    order = f" The best under {escape(metrics[0])} stand first." if metrics else ""
-    return f"{jobs} jobs, {len(found) - jobs} base models, {len(metrics)} metrics; made {when}.{order}"
+    order = f" The best under {escape(metrics[0])} stand first." if metrics and jobs > 1 else ""
+    return f"Made by hintrelay, {when}: {', '.join(counted)}.{order}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _section(title: str, *parts: str) -> list[str]:
     return [f"<section><h2>{escape(title)}</h2>", *parts, "</section>"]
-
-
-def _table(found: Sequence[Entry], metrics: Sequence[str]) -> str:
-    heads, rows = cells(found, metrics)
-    unscored = [
-        f"{escape(entry.label)}: {escape(metric)} {score['unscored']}"
-        for entry in found
-        for metric in metrics
-        if (score := entry.scores.get(metric) or {}).get("unscored")
-    ]
-    lacking = {
-        f"{escape(metric)}: {escape(str(score['unavailable']))}"
-        for entry in found
-        for metric in metrics
-        if (score := entry.scores.get(metric) or {}).get("unavailable")
-    }
-    notes = "<p>In brackets: the difference from the base model on the same questions.</p>"
-    notes += f"<p>Unscored hints: {'; '.join(unscored)}.</p>" if unscored else ""
-    notes += f"<p>Unavailable: {'; '.join(sorted(lacking))}.</p>" if lacking else ""
-    means = "".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(METRICS[name].says)}; "
-        f"{'more' if METRICS[name].better == 1 else 'less'} is better</dd>"
-        for name in metrics
-        if name in METRICS
-    )
-    return _plain_table(heads, rows, numbers_from=3) + notes + f"<dl>{means}</dl>"
-
-
-def _plain_table(heads: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int) -> str:
-    head = "".join(
-        f'<th scope="col"{" class=number" if place >= numbers_from else ""}>{escape(one)}</th>'
-        for place, one in enumerate(heads)
-    )
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f'<td class="number">{escape(one)}</td>' if place >= numbers_from else f"<td>{escape(one)}</td>"
-            for place, one in enumerate(row)
-        )
-        + "</tr>"
-        for row in rows
-    )
-    label = escape(", ".join(heads[:3]).lower())
-    return (
-        f'<div class="wide" role="region" tabindex="0" aria-label="table: {label}">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
 
 
 def _grid(drawn: Sequence[str]) -> str:
@@ -128,54 +87,56 @@ def _grid(drawn: Sequence[str]) -> str:
     return '<div class="figures">' + "".join(f"<figure>{one}</figure>" for one in drawn) + "</div>"
 
 
+def _scored(found: Sequence[Entry], metrics: Sequence[str]) -> list[str]:
+    return [metric for metric in metrics if any(entry.mean(metric) is not None for entry in found)]
+
+
 def _dots(found: Sequence[Entry], metrics: Sequence[str]) -> list[str]:
-    scored = [metric for metric in metrics if any(entry.mean(metric) is not None for entry in found)]
+    scored = _scored(found, metrics)
     return [figures.dots(found, metric, place) for place, metric in enumerate(scored)] or ["No job has scores yet."]
 
 
-def _paired(found: Sequence[Entry], metrics: Sequence[str]) -> str:
-    rows = [
-        [
-            entry.label,
-            metric,
-            f"{pair['difference']:+.4f}",
-            f"{pair['low']:+.4f} to {pair['high']:+.4f}" if "low" in pair else "-",
-            *(str(pair[name]) for name in ("better", "same", "worse", "n")),
-        ]
-        for entry in found
-        for metric in metrics
-        if (pair := entry.comparison.get(metric) or {}).get("n")
+def _paired(found: Sequence[Entry], metrics: Sequence[str]) -> list[str]:
+    compared = [
+        metric for metric in metrics if any((entry.comparison.get(metric) or {}).get("n") for entry in found)
     ]
-    if not rows:
-        return "<p>No job asked the base model: evaluate.baseline does.</p>"
-    heads = ["JOB", "METRIC", "DIFFERENCE", "95 % INTERVAL", "BETTER", "SAME", "WORSE", "QUESTIONS"]
-    why = "<p>Tuned less base, question by question. An interval that holds 0 shows no difference.</p>"
-    return why + _plain_table(heads, rows, numbers_from=2)
+    if not compared:
+        asked = any((entry.job.spec_json or {}).get("evaluate", {}).get("baseline") for entry in found if entry.job)
+        why = "No comparison with the base model is there." if asked else "No job asked the base model."
+        return [f"<p>{why}{'' if asked else ' evaluate.baseline: true does.'}</p>"]
+    drawn = [figures.differences(found, metric, 400 + place) for place, metric in enumerate(compared)]
+    why = "Tuned less base, question by question. An interval that holds 0 shows no difference: such jobs are grey."
+    return [f"<p>{why}</p>", _grid(drawn), tables.paired(found, compared)]
 
 
 def _matrix(found: Sequence[Entry], metrics: Sequence[str]) -> list[str]:
-    axes = differing([entry.job.spec_json or {} for entry in found if entry.job])
-    scored = [metric for metric in metrics if any(entry.mean(metric) is not None for entry in found if entry.job)]
-    if not axes or not scored:
-        return ["The jobs differ in no key of their specs, or have no scores yet."]
-    return [figures.heat(found, metric, axes, 100 + place) for place, metric in enumerate(scored)]
+    jobs = [entry for entry in found if entry.job]
+    keys = differing([entry.job.spec_json or {} for entry in jobs if entry.job])
+    scored = _scored(jobs, metrics)
+    if not keys or not scored:
+        return ["The jobs differ in no key of their specs." if scored else "No job has scores yet."]
+    if len(keys) > MOST_AXES:
+        return [f"The jobs differ in {len(keys)} keys of their specs, which make no matrix: {', '.join(keys)}."]
+    return [heat(jobs, metric, keys, 100 + place) for place, metric in enumerate(scored)]
 
 
 def _costs(found: Sequence[Entry], metrics: Sequence[str]) -> list[str]:
-    paid = [entry for entry in found if entry.cost is not None]
-    scored = [metric for metric in metrics if any(entry.mean(metric) is not None for entry in paid)]
+    scored = _scored([entry for entry in found if entry.cost is not None], metrics)
     if not scored:
-        return ["The platform has told no price of these runs."]
+        return ["No job with scores has a cost that is known."]
     return [figures.cost(found, metric, 200 + place) for place, metric in enumerate(scored)]
 
 
 def _curves(found: Sequence[Entry], documents: Mapping[str, dict[str, Any]]) -> list[str]:
-    runs = {
-        entry.label: losses
+    runs = [
+        (entry, losses)
         for entry in found
         if entry.job and (losses := _about(documents.get(entry.job.id)).get("losses"))
-    }
-    return [figures.curves(runs, 300)] if runs else ["The platform has told no losses of these runs."]
+        if losses.get("train") or losses.get("eval")
+    ]
+    if not runs:
+        return ["The platform has told no losses of these runs."]
+    return [figures.curves([entry for entry, _ in runs], [losses for _, losses in runs], 300)]
 
 
 def _about(document: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -184,22 +145,37 @@ def _about(document: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _examples(found: Sequence[Entry], metrics: Sequence[str], documents: Mapping[str, dict[str, Any]]) -> str:
-    best = next((entry for entry in found if entry.job and entry.job.id in documents), None)
+    best = _best(found, documents)
     if best is None or best.job is None:
         return "<p>No job has results yet.</p>"
     asked = examples(documents[best.job.id], metrics[0] if metrics else None)
-    parts = [f"<p>{len(asked)} of the questions, spread evenly (at most {EXAMPLES}); tuned: {escape(best.label)}.</p>"]
+    whence = f"{_count(len(asked), 'question')}, spread evenly over those that were asked, at most {EXAMPLES}"
+    parts = [f"<p>{whence}; hints of {escape(best.label)}.</p>"]
     for one in asked:
         parts.append(
-            f'<article><h3>{escape(one.question)}</h3><p class="answer">Answer: {escape(one.answer)}</p>'
+            f'<article><h3 dir="auto">{escape(one.question)}</h3>'
+            f'<p class="answer">Answer: <span dir="auto">{escape(one.answer)}</span></p>'
             f'<div class="pair">{_hints("Base model", one.base)}{_hints("Tuned model", one.tuned)}</div></article>'
         )
     return "".join(parts)
 
 
-def _hints(title: str, hints: Sequence[tuple[str, str]]) -> str:
-    items = "".join(f"<li>{escape(text)} <small>{escape(score)}</small></li>" for text, score in hints)
-    return f"<div><h4>{escape(title)}</h4>" + (f"<ol>{items}</ol>" if hints else "<p>was not asked</p>") + "</div>"
+def _best(found: Sequence[Entry], documents: Mapping[str, dict[str, Any]]) -> Entry | None:
+    """The first job with results; one whose base model was asked goes before the others."""
+    ready = [entry for entry in found if entry.job and entry.job.id in documents]
+    return next((entry for entry in ready if entry.comparison), ready[0] if ready else None)
+
+
+def _hints(title: str, hints: Sequence[Shown] | None) -> str:
+    """None is a model that was not asked; an empty list is one that gave no hints."""
+    if not hints:
+        return f"<div><h4>{title}</h4><p class=answer>{'was not asked' if hints is None else 'gave no hint'}</p></div>"
+    items = "".join(
+        f'<li><span dir="auto">{escape(one.text)}</span> <small>{escape(one.score)}</small>'
+        f"{'<small class=down>contains the answer</small>' if one.leaks else ''}</li>"
+        for one in hints
+    )
+    return f"<div><h4>{title}</h4><ol>{items}</ol></div>"
 
 
 def _versions(documents: Mapping[str, dict[str, Any]]) -> str:
@@ -207,7 +183,7 @@ def _versions(documents: Mapping[str, dict[str, Any]]) -> str:
     rows = {("this report", name, number) for name, number in versions("matplotlib").items()}
     for document in documents.values():
         rows |= {("scores", name, number) for name, number in (_about(document).get("made_by") or {}).items()}
-    return _plain_table(["MADE", "BY", "VERSION"], sorted(rows), numbers_from=3)
+    return tables.plain(["What", "Made by", "Version"], sorted(rows), numbers_from=3)
 
 
 def _specs(found: Sequence[Entry]) -> list[str]:

@@ -137,6 +137,8 @@ def test_the_page_has_every_figure_ten_questions_and_the_specs(run: Run, tools: 
     assert titles == [
         "rouge1: mean and 95 % interval",
         "answer_leakage: mean and 95 % interval",
+        "rouge1: tuned less base",
+        "answer_leakage: tuned less base",
         "rouge1 over the matrix",
         "answer_leakage over the matrix",
         "Training loss of the runs",
@@ -144,4 +146,4 @@ def test_the_page_has_every_figure_ten_questions_and_the_specs(run: Run, tools: 
     assert text.count("<article>") == 10
     assert text.count("a plain hint") == 10
     assert text.count("<summary>Spec of") == 2
-    assert "rouge1: 0.5" in text
+    assert "rouge1: 0.500" in text
