@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 WORKERS ?= 2
 
-.PHONY: help setup demo test unit bench bench-full check lint types imports format chaos clean
+.PHONY: help setup demo test unit bench bench-envs bench-full check lint types imports format chaos clean
 .DEFAULT_GOAL := help
 
 help:  ## show this
@@ -33,6 +33,9 @@ chaos: .venv/installed  ## jobs under random kills for some minutes; SEED=n draw
 .venv/bench-installed: .venv/installed
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[hints,dev,bench]' 2> .venv/pip.log || { tail -n 20 .venv/pip.log; exit 1; }
 	@touch .venv/bench-installed
+
+bench-envs: .venv/bench-installed  ## the environments of the peers, once; BENCH_ENVS=folder shares them between checkouts
+	$(BIN)/python -m benchmarks --envs
 
 bench: .venv/bench-installed  ## hintrelay beside the peers that matter, in 5 minutes; ONLY="relay submit" picks, ARGS= adds options
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)

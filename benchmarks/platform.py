@@ -59,7 +59,8 @@ class Platform:
         """One answer; 429 beyond the limit, as a platform that is asked for too much at once."""
         self.counts["POST /chat/completions"] += 1
         asked = orjson.loads(await request.read())
-        self.asked_at.setdefault(asked["model"], time.time())
+        if asked.get("max_tokens") != 1:  # one token asks whether the name answers: no generation yet
+            self.asked_at.setdefault(asked["model"], time.time())
         if self.limit and self.chats >= self.limit:
             self.counts["429"] += 1
             return _json({"error": {"message": "too many requests", "code": "dynamic_request_limited"}}, 429)

@@ -5,36 +5,30 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import random
 import re
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import httpx
 
-from benchmarks import data
 from benchmarks.kit import peers
-from benchmarks.kit.processes import Broken, Crew, await_true, clean_environ
+from benchmarks.kit.processes import Crew, clean_environ, tell
 from benchmarks.kit.rounds import Benchmark, Chart, Column, Figures, Options, Subject, Table, Verdict
 from benchmarks.kit.servers import ROOT, platform, valkey
 from benchmarks.ours import Installation, installation
-from benchmarks.roads import plain_spec
-from benchmarks.seeding import bring, prepared_facts
+from benchmarks.seeding import bring
 from common.keys import Keys
 from common.states import JobState
 
 OURS, THREADS, AGAIN = "hintrelay tick", "thread a job, SDK", "Celery task that comes again"
-DETECTION = "hintrelay, a run that completes"
+PROCESSES = "the tutorial's script, a process a job"
 PERIOD_S = 5.0
 LARGEST = 10_000
-COMPLETED = 20
 _rounds = itertools.count()
 
 
@@ -46,10 +40,11 @@ def subjects(options: Options) -> Iterator[list[Subject]]:
         for jobs in (options.count(100), options.count(1_000), options.count(LARGEST))
     ]
     if options.peers:
-        for jobs in [100, 1_000, 10_000] if options.full else [100, 1_000]:
+        for jobs in [100, 1_000, 10_000] if options.full else [1_000]:
             found.append(Subject(_name(THREADS, jobs), partial(_threads, options, jobs), rounds=1))
             found.append(Subject(_name(AGAIN, jobs), partial(_again, options, jobs), rounds=1))
-    found.append(Subject(DETECTION, partial(_detection, options), rounds=1))
+        jobs = 8 if options.full else 2
+        found.append(Subject(_name(PROCESSES, jobs), partial(_processes, options, jobs), rounds=1))
     yield found
 
 
@@ -69,16 +64,14 @@ def _ticks(options: Options, jobs: int) -> Figures:
             "jobs": float(jobs),
             "bytes": used / jobs,
             "record_bytes": (used - int(history or 0)) / jobs,
-            "times_bare": figures["asking_cpu_ms"] / figures["bare_cpu_ms"],
         }
 
 
-def _train(place: Installation, url: str, jobs: int, prepared: dict[str, Any] | None = None) -> list[str]:
-    """So many jobs in training, each with its run in the platform's list; their ids."""
+def _train(place: Installation, url: str, jobs: int) -> None:
+    """So many jobs in training, each with its run in the platform's list."""
     run_ids = [run_id(number) for number in range(jobs)]
-    ids = bring(place.customer().store, jobs, JobState.TRAINING, run_ids=run_ids, prepared=prepared)
+    ids = bring(place.customer().store, jobs, JobState.TRAINING, run_ids=run_ids)
     httpx.post(f"{url}/bench/seed", json=[f"bench-{job_id}" for job_id in ids], timeout=60).raise_for_status()
-    return ids
 
 
 def run_id(number: int) -> str:
@@ -88,29 +81,27 @@ def run_id(number: int) -> str:
 
 def _ticking(place: Installation, ticks: int) -> Figures:
     command = [sys.executable, "-m", "benchmarks.ticking", str(ticks)]
-    return _told(command, {**clean_environ(), **place.environ}, ROOT)
+    found: Figures = json.loads(tell(command, {**clean_environ(), **place.environ}, ROOT))
+    return found
 
 
 def _threads(options: Options, jobs: int) -> Figures:
     """In this Python: the SDK is the same. The window is one period, in `--full` two."""
+    return _asking(options, "threads_poll.py", jobs)
+
+
+def _processes(options: Options, jobs: int) -> Figures:
+    """As the tutorial's script is: each job a process, which has imported HintEval."""
+    return _asking(options, "tutorial_wait.py", jobs)
+
+
+def _asking(options: Options, script: str, jobs: int) -> Figures:
     with platform(_folder(options)) as (url, _):
         httpx.post(f"{url}/bench/seed", json=[f"bench-{number}" for number in range(jobs)]).raise_for_status()
         window = PERIOD_S * (2 if options.full else 1)
-        script = str(peers.SCRIPTS / "threads_poll.py")
-        figures = _told(
-            [sys.executable, script, str(jobs), str(window)],
-            {**clean_environ(), "BENCH_PLATFORM_URL": url, "BENCH_PERIOD": str(PERIOD_S)},
-            peers.SCRIPTS,
-        )
-        return {**figures, "jobs": float(jobs)}
-
-
-def _told(command: list[str], env: dict[str, str], cwd: Path) -> Figures:
-    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, timeout=300, check=False)
-    if done.returncode:
-        raise Broken(f"{command[1:3]}: {done.stderr.decode()[-800:]}")
-    told: Figures = json.loads(done.stdout)
-    return told
+        env = {**clean_environ(), "BENCH_PLATFORM_URL": url, "BENCH_PERIOD": str(PERIOD_S)}
+        command = [sys.executable, str(peers.SCRIPTS / script), str(jobs), str(window)]
+        return {**json.loads(tell(command, env, peers.SCRIPTS)), "jobs": float(jobs)}
 
 
 def _again(options: Options, jobs: int) -> Figures:
@@ -122,8 +113,7 @@ def _again(options: Options, jobs: int) -> Figures:
         env = {"BENCH_REDIS_URL": server.url, "BENCH_PLATFORM_URL": url, "BENCH_PERIOD": str(PERIOD_S)}
         with Crew(folder, env, cwd=peers.SCRIPTS) as crew:
             crew.start("worker", [str(python), "celery_poll.py", "work", "2"])
-            sender = [str(python), "celery_poll.py", "send", str(jobs)]
-            subprocess.run(sender, cwd=peers.SCRIPTS, env={**clean_environ(), **env}, check=True, timeout=300)
+            tell([str(python), "celery_poll.py", "send", str(jobs)], {**clean_environ(), **env}, peers.SCRIPTS)
             time.sleep(PERIOD_S)
             before, asked, began = crew.cpu_s(), _asked(url), time.monotonic()
             time.sleep(PERIOD_S * (2 if options.full else 1))
@@ -140,49 +130,17 @@ def _asked(url: str) -> int:
     return int(sum(httpx.get(f"{url}/bench/seen?short=1").json()["counts"].values()))
 
 
-def _detection(options: Options) -> Figures:
-    """Runs complete at odd times; how long until the first question is asked of the tuned model, by a real relay."""
-    folder = _folder(options)
-    jobs, completed = options.count(1_000, least=COMPLETED), COMPLETED
-    with platform(folder) as (url, _), installation(folder, url, HINTRELAY_TICK_SECONDS=str(PERIOD_S)) as place:
-        source = data.write(folder / "rows.json", train=8, test=1)
-        ids = _train(place, url, jobs, prepared_facts(place, plain_spec(str(source))))
-        store = place.customer().store
-        for number in range(completed):
-            store.register(ids[number], f"bench/{run_id(number)}")
-        place.start_workers([["platform", "--road", "chat"], ["hints", "--road", "chat"]])
-        place.start_beat()
-        await_true(lambda: _asked(url) > 0, "the tick asks for the list", place.crew)
-        chance = random.Random(11)
-        pauses = [chance.uniform(0, 2 * 2 * PERIOD_S / completed) for _ in range(completed)]
-        for number, pause in enumerate(pauses):
-            time.sleep(pause)
-            httpx.post(f"{url}/bench/complete", json=[run_id(number)]).raise_for_status()
-        await_true(lambda: len(_seen(url)["asked_at"]) >= completed, "every model was asked", place.crew)
-        seen = _seen(url)
-        late = [
-            (seen["asked_at"][f"bench/{run}"] - seen["completed_at"][run]) / PERIOD_S for run in seen["completed_at"]
-        ]
-        return {"jobs": float(jobs), "latency": statistics.median(late), "latest": max(late)}
-
-
-def _seen(url: str) -> dict[str, Any]:
-    seen: dict[str, Any] = httpx.get(f"{url}/bench/seen").json()
-    return seen
-
-
 def _folder(options: Options) -> Path:
     return options.folder / f"waiting-{next(_rounds)}"
 
 
 def judge(table: Table) -> list[Verdict]:
-    """The four goals of waiting, at the largest number of jobs."""
+    """The goals of waiting, at the largest number of jobs."""
     largest = max((name for name in table.rows if name.startswith(OURS)), key=_jobs, default="")
     return [
-        Verdict("one HTTP call a tick", table.spread(largest, "calls"), 1, False, "calls", largest),
+        Verdict("one HTTP call a tick", table.spread(largest, "most_calls"), 1, False, "calls", largest),
         Verdict("1.5 x fetching and parsing the list alone", table.spread(largest, "times_bare"), 1.5, False),
         Verdict("2 KB of Redis memory a waiting job", table.spread(largest, "bytes"), 2048, False, "bytes"),
-        Verdict("the latest detection, ticks of 5 s", table.spread(DETECTION, "latest"), 1.1, False, "ticks"),
     ]
 
 
@@ -229,19 +187,18 @@ def _jobs(name: str) -> int:
 BENCHMARK = Benchmark(
     name="waiting",
     title="Jobs that train",
-    about="Of a period of 5 s; nothing changes. hintrelay: a minute's twelve ticks, and the bare list beside each.",
+    about="Of a period of 5 s; nothing changes. hintrelay: twelve ticks, beside each the list fetched and parsed.",
     columns=[
         Column("jobs", "waiting jobs", "", 0),
         Column("calls", "HTTP calls a period", "", 1),
         Column("cpu_ms", "CPU a period", "ms", 1),
         Column("asking_cpu_ms", "CPU of a tick that asks", "ms", 1),
-        Column("bare_cpu_ms", "CPU of list and parsing", "ms", 1),
+        Column("asking_bare_cpu_ms", "CPU of list and parsing", "ms", 1),
         Column("times_bare", "tick / bare", "x", 2),
         Column("wall_ms", "tick, wall", "ms", 1),
         Column("bytes", "Redis a job", "bytes", 0),
         Column("rss_mb", "memory", "MB", 0),
-        Column("latency", "detection, median", "ticks", 2),
-        Column("latest", "detection, latest", "ticks", 2),
+        Column("first_cpu_ms", "CPU of a process's first tick", "ms", 0),
     ],
     subjects=subjects,
     judge=judge,

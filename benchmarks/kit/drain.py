@@ -37,18 +37,18 @@ def drain(
 
 
 def shared_run(crew: Crew, script: Sequence[str], peer: Sharing, count: int, server: Valkey) -> Figures:
-    """Processes that each run their part of the pipelines, from the word go."""
-    env: dict[str, str] = {}
+    """Processes that each warm up, then run their part of the pipelines from the word go."""
+    env = {"BENCH_WARM": str(min(WARM, count) // peer.processes)}
     if peer.server:
-        env = _start_server(crew, peer.server)
+        env |= _start_server(crew, peer.server)
     part = max(1, count // peer.processes)
     for number in range(peer.processes):
         crew.start(f"worker-{number}", [*script, "share", str(part)], env)
     await_true(lambda: server.number("bench:ready") == peer.processes, "all processes are ready", crew)
-    before, began, database_before = crew.cpu_s(), time.perf_counter(), server.crew.cpu_s()
+    warmed, total = server.number("bench:done"), part * peer.processes
+    before, database_before, began = crew.cpu_s(), server.crew.cpu_s(), time.perf_counter()
     server.client.set("bench:go", 1)
-    total = part * peer.processes
-    await_true(lambda: server.number("bench:done") >= total, f"{total} pipelines are through", crew)
+    await_true(lambda: server.number("bench:done") >= warmed + total, f"{total} pipelines are through", crew)
     return _figures(total, time.perf_counter() - began, crew, before, server.crew.cpu_s() - database_before)
 
 
@@ -74,6 +74,7 @@ def _figures(count: int, wall_s: float, crew: Crew, cpu_before: float, database_
         "cpu_ms": (crew.cpu_s() - cpu_before) / count * 1000,
         "database_ms": database_s / count * 1000,
         "pss_mb": crew.pss_mb(),
+        "processes": float(len(crew.pids())),
         "pipelines": float(count),
         "wall_s": wall_s,
     }

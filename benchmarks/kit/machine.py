@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -32,13 +33,13 @@ def describe() -> dict[str, str]:
     }
 
 
-def peers(folder: Path, names: dict[str, str]) -> dict[str, str]:
-    """Of each peer's environment the version of its main package; `names` gives environment -> package."""
-    found = {}
-    for env, package in names.items():
+def peers(folder: Path, packages: Mapping[str, Sequence[str]]) -> str:
+    """The versions of what each peer consists of; `packages` gives environment -> packages."""
+    found = []
+    for env, names in packages.items():
         pins = dict(PINNED.findall((folder / f"requirements-{env}.txt").read_text("utf-8")))
-        found[env] = f"{package} {pins.get(package, '?')}"
-    return found
+        found += [f"{name} {pins.get(name, '?')}" for name in names]
+    return ", ".join(found)
 
 
 def version(package: str) -> str:

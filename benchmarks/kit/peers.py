@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.kit.drain import drain, shared_run
-from benchmarks.kit.processes import Broken, Crew
+from benchmarks.kit.processes import Broken, Crew, clean_environ, tell
 from benchmarks.kit.rounds import Figures
 from benchmarks.kit.servers import valkey
 
 HERE = Path(__file__).resolve().parents[1]
 SCRIPTS = HERE / "peers"
-ENVS = HERE / ".envs"
+MAKE_S = 600.0  #: for the downloads of one environment
+ENVS = Path(os.environ.get("BENCH_ENVS") or HERE / ".envs")  #: one folder may serve several checkouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,12 @@ FLOOR = "floor: bare Lua calls"
 BARE_CELERY = tuple(peer.name for peer in PEERS if peer.env == "celery" and not peer.shares)
 
 
+def packages() -> Mapping[str, tuple[str, ...]]:
+    """Environment -> what the peer consists of, beside what it brings along."""
+    beside = {"celery": ("kombu", "redis"), "taskiq": ("taskiq-redis", "taskiq-pipelines")}
+    return {peer.env: (peer.env, *beside.get(peer.env, ())) for peer in PEERS}
+
+
 def environment(name: str, say: Callable[[str], None]) -> Path:
     """The Python of a peer's environment, which is made at the first time, from its pinned requirements."""
     wanted = SCRIPTS / f"requirements-{name}.txt"
@@ -60,15 +68,18 @@ def environment(name: str, say: Callable[[str], None]) -> Path:
     python = folder / "bin" / "python"
     if stamp.is_file() and stamp.read_bytes() == wanted.read_bytes():
         return python
-    say(f"making the environment of {name} under {folder.relative_to(HERE.parent)}; once, up to a minute")
-    folder.mkdir(parents=True, exist_ok=True)
-    with (ENVS / f"{name}.log").open("wb") as log:
-        for command in (
-            [sys.executable, "-m", "venv", "--clear", str(folder)],
-            [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(wanted)],
-        ):
-            if subprocess.run(command, stdout=log, stderr=log, check=False, timeout=900).returncode:
-                raise Broken(f"the environment of {name} could not be made; see {ENVS / name}.log")
+    say(f"making the environment of {name} under {ENVS}; once, up to a minute")
+    ENVS.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with (ENVS / f"{name}.log").open("wb") as log:
+            for command in (
+                [sys.executable, "-m", "venv", str(folder)],
+                [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(wanted)],
+            ):
+                subprocess.run(command, stdout=log, stderr=log, check=True, timeout=MAKE_S)
+    except subprocess.SubprocessError as exc:
+        raise Broken(f"the environment of {name} could not be made; see {ENVS / name}.log") from exc
     stamp.write_bytes(wanted.read_bytes())
     return python
 
@@ -93,13 +104,6 @@ def run(
                 crew.start(f"worker-{number}", [*script, "work", str(peer.threads), *peer.extra])
 
             def send(url: str, how_many: int) -> None:
-                subprocess.run(
-                    [*script, "send", str(how_many)],
-                    cwd=SCRIPTS,
-                    env={**os.environ, **env, "BENCH_REDIS_URL": url},
-                    check=True,
-                    timeout=300,
-                    capture_output=True,
-                )
+                tell([*script, "send", str(how_many)], {**clean_environ(), **env, "BENCH_REDIS_URL": url}, SCRIPTS)
 
             return drain(crew, send, lambda: server.number("bench:done"), count, server)

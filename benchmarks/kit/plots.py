@@ -19,10 +19,9 @@ def draw(folder: Path, bench: Benchmark, table: Table, about: dict[str, str]) ->
     import matplotlib
 
     matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "hintrelay"  # equal figures give equal files
     names = []
     for number, chart in enumerate(bench.charts):
-        name = f"{bench.name}{f'-{number + 1}' if number else ''}.svg"
+        name = f"{bench.name}{f'-{number + 1}' if number else ''}.png"
         if _draw(folder / name, bench, table, chart, about):
             names.append(name)
     return names
@@ -34,14 +33,15 @@ def _draw(path: Path, bench: Benchmark, table: Table, chart: Chart, about: dict[
     rows = [name for name in table.rows if table.spread(name, chart.y)]
     if not rows:
         return False
-    height = 3.6 if chart.x else 1.4 + 0.42 * len(rows)
-    figure, axes = pyplot.subplots(figsize=(8.5, height), layout="constrained")
+    height = 4.2 if chart.x else 1.6 + 0.42 * len(rows)
+    figure, axes = pyplot.subplots(figsize=(9, height), layout="constrained")
     (_lines if chart.x else _bars)(axes, bench, table, chart, rows)
-    axes.set_title(f"{chart.title}\n", fontsize=11, loc="left")
-    axes.text(0, 1.02, f"medians and ranges; {about['CPU']}; {about['date']}", fontsize=7, transform=axes.transAxes)
+    figure.suptitle(chart.title, fontsize=11, x=0.01, ha="left")
+    below = f"median, range and rounds (n); {about.get('CPU', '?')}; {about.get('date', '?')}"
+    axes.set_title(below, fontsize=7, loc="right", color="#555555")
     axes.grid(visible=True, axis="both" if chart.x else "x", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(path, dpi=120, metadata={"Software": None})  # equal figures give equal files
     pyplot.close(figure)
     return True
 
@@ -50,16 +50,17 @@ def _bars(axes: Any, bench: Benchmark, table: Table, chart: Chart, rows: list[st
     spreads = [spread for name in rows if (spread := table.spread(name, chart.y))]
     middles = [spread.median for spread in spreads]
     reach = [[s.median - s.least for s in spreads], [s.most - s.median for s in spreads]]
-    axes.barh(rows, middles, xerr=reach, color=[BLUE if OURS in name else GREY for name in rows], capsize=3)
+    words = [f"{name} (n={len(table.rows[name])})" for name in rows]
+    axes.barh(words, middles, xerr=reach, color=[BLUE if OURS in name else GREY for name in rows], capsize=3)
+    digits = _column(bench, chart.y).digits
     for position, spread in enumerate(spreads):
-        axes.text(
-            spread.most, position, f"  {spread.median:,.{_column(bench, chart.y).digits}f}", va="center", fontsize=8
-        )
+        axes.text(spread.most, position, f"  {spread.median:,.{digits}f}", va="center", fontsize=8)
+    axes.tick_params(axis="y", labelsize=8)
     axes.invert_yaxis()
-    axes.margins(x=0.12)
-    axes.set_xlabel(_axis(bench, chart.y))
     if chart.log:
         axes.set_xscale("log")
+    axes.margins(x=0.14)
+    axes.set_xlabel(_axis(bench, chart.y))
 
 
 def _lines(axes: Any, bench: Benchmark, table: Table, chart: Chart, rows: list[str]) -> None:
@@ -73,7 +74,8 @@ def _lines(axes: Any, bench: Benchmark, table: Table, chart: Chart, rows: list[s
         points = sorted(((x.median, y) for x, y in pairs if x and y), key=lambda point: point[0])
         middles = [value.median for _, value in points]
         reach = [[v.median - v.least for _, v in points], [v.most - v.median for _, v in points]]
-        axes.errorbar([x for x, _ in points], middles, yerr=reach, marker="o", capsize=3, label=program)
+        style = {"color": BLUE, "linewidth": 2.2} if OURS in program else {}
+        axes.errorbar([x for x, _ in points], middles, yerr=reach, marker="o", capsize=3, label=program, **style)
     axes.set_xlabel(_axis(bench, chart.x))
     axes.set_ylabel(_axis(bench, chart.y))
     if chart.log:

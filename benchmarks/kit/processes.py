@@ -13,6 +13,8 @@ from types import TracebackType
 
 import psutil
 
+from benchmarks.kit.warden import WARDEN, undisturbed
+
 PATIENCE_S = 60.0  #: a crew that has not done its work by then is broken, or this machine is
 MB = 1_000_000
 
@@ -22,7 +24,8 @@ class Broken(Exception):
 
 
 class Crew:
-    """Some processes, each with its children. Ends them when the block is left, however that happens."""
+    """Some processes, each with its children. Ends them when the block is left, however that happens; when this
+    process itself is killed, the warden does."""
 
     def __init__(self, folder: Path, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
         self.folder = folder
@@ -39,7 +42,7 @@ class Crew:
 
     def start(self, name: str, command: Sequence[str], env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start one process; what it says goes to `<name>.log`."""
-        with (self.folder / f"{name}.log").open("ab") as out:
+        with (self.folder / f"{name}.log").open("ab") as out, undisturbed():
             process = subprocess.Popen(
                 list(command),
                 stdout=out,
@@ -48,8 +51,10 @@ class Crew:
                 cwd=self._cwd or self.folder,
                 env={**clean_environ(), **self._env, **(env or {})},
                 start_new_session=True,
+                preexec_fn=_listen,
             )
-        self._running.append((name, process))
+            WARDEN.watch(process.pid)
+            self._running.append((name, process))
         return process
 
     def cpu_s(self) -> float:
@@ -85,6 +90,10 @@ class Crew:
         return "\n".join(text.splitlines()[-lines:])
 
     def stop(self, grace_s: float = 8.0) -> None:
+        with undisturbed():
+            self._stop(grace_s)
+
+    def _stop(self, grace_s: float) -> None:
         for _, process in reversed(self._running):
             if process.poll() is None:
                 process.terminate()
@@ -94,6 +103,7 @@ class Crew:
                 process.wait(max(0.0, until - time.monotonic()))
             _signal_group(process.pid, signal.SIGKILL)
             process.wait()
+            WARDEN.release(process.pid)
         self._running.clear()
 
     def _tree(self) -> Iterator[psutil.Process]:
@@ -102,6 +112,41 @@ class Crew:
                 parent = psutil.Process(process.pid)
                 yield parent
                 yield from parent.children(recursive=True)
+
+
+def tell(command: Sequence[str], env: Mapping[str, str], cwd: Path, timeout_s: float = 300.0) -> bytes:
+    """What a command prints. It is bounded as a crew is. Raises Broken when it fails or takes too long."""
+    with undisturbed():
+        process = subprocess.Popen(
+            list(command),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            cwd=cwd,
+            env=dict(env),
+            start_new_session=True,
+            preexec_fn=_listen,
+        )
+        WARDEN.watch(process.pid)
+    words = " ".join(Path(word).name for word in command[:4])
+    with process:
+        try:
+            out, err = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            raise Broken(f"{words}: not done within {timeout_s:.0f} s") from None
+        finally:
+            with undisturbed():
+                _signal_group(process.pid, signal.SIGKILL)
+                process.wait()
+                WARDEN.release(process.pid)
+    if process.returncode:
+        raise Broken(f"{words} ended with code {process.returncode}:\n{err.decode('utf-8', 'replace')[-800:]}")
+    return out
+
+
+def _listen() -> None:
+    """In the child: signals that were put off for its start are its own affair again."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def clean_environ() -> dict[str, str]:

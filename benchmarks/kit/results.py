@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def write(folder: Path, bench: Benchmark, table: Table, verdicts: list[Verdict],
         "goals": [
             {**asdict(verdict), "met": verdict.met, "sentence": screen.sentence(verdict)} for verdict in verdicts
         ],
-        "notes": bench.notes(table),
+        "notes": screen.remarks(bench, table),
         "heads": screen.heads(bench),
         "lines": list(screen.lines(bench, table)),
         "plots": plots.draw(folder, bench, table, about),
@@ -36,27 +37,42 @@ def write(folder: Path, bench: Benchmark, table: Table, verdicts: list[Verdict],
     (folder / f"{bench.name}.json").write_text(json.dumps(body, indent=1) + "\n", "utf-8")
 
 
-def write_page(page: Path, folder: Path) -> None:
-    """Replace what stands between the markers."""
+def write_page(page: Path, folder: Path, order: Sequence[str]) -> None:
+    """Replace what stands between the markers with the benchmarks of `order` that have results."""
     text = page.read_text("utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    found = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
-    page.write_text(f"{head}{BEGIN}\n\n{_section(found, folder, page.parent)}\n{END}{tail}", "utf-8")
+    paths = [folder / f"{name}.json" for name in order]
+    found = [json.loads(path.read_text("utf-8")) for path in paths if path.is_file()]
+    sections = [_goals(found), *(_section(body, folder, page.parent) for body in found)]
+    page.write_text(f"{head}{BEGIN}\n\n{''.join(sections)}{END}{tail}", "utf-8")
 
 
-def _section(found: list[dict[str, Any]], folder: Path, base: Path) -> str:
-    parts = []
-    for body in found:
-        parts += [f"### {body['benchmark']}: {body['title']}", "", body["about"], ""]
-        parts += [_row(body["heads"]), _row(["---"] * len(body["heads"])), *map(_row, body["lines"]), ""]
-        if body["goals"]:
-            parts += ["| goal |", "|---|", *(_row([goal["sentence"]]) for goal in body["goals"]), ""]
-        parts += [f"- {note}" for note in body["notes"]] + [""] * bool(body["notes"])
-        parts += [f"![{body['title']}]({os.path.relpath(folder / name, base)})" for name in body["plots"]] + [""]
-        parts += ["| measured on | |", "|---|---|", *(_row([*pair]) for pair in body["machine"].items()), ""]
-    return "\n".join(parts)
+def _goals(found: list[dict[str, Any]]) -> str:
+    """All goals at a glance."""
+    rows = [
+        _row([body["benchmark"], _escaped(goal["goal"]), *screen.verdict_cells(goal)])
+        for body in found
+        for goal in body["goals"]
+    ]
+    heads = ["benchmark", "measure", "goal", "measured: median [range]", ""]
+    return "\n".join(["### The goals", "", _row(heads), _row(["---"] * len(heads)), *rows, "", ""])
 
 
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def _section(body: dict[str, Any], folder: Path, base: Path) -> str:
+    parts = [f"### {body['benchmark']}: {body['title']}", "", body["about"], ""]
+    parts += [_row(body["heads"]), _row(["---", *["---:"] * (len(body["heads"]) - 1)]), *map(_row, body["lines"]), ""]
+    parts += [f"- {_escaped(goal['sentence'])}" for goal in body["goals"]]
+    parts += [f"- {_escaped(note)}" for note in body["notes"]]
+    parts += [""] + [f"![{body['title']}]({os.path.relpath(folder / name, base)})\n" for name in body["plots"]]
+    measured = "; ".join(f"{name}: {value}" for name, value in body["machine"].items())
+    return "\n".join([*parts, f"<sub>{_escaped(measured)}</sub>", "", ""])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _escaped(text: str) -> str:
+    """A fault may have what Markdown would take for a tag."""
+    return text.replace("<", "&lt;")

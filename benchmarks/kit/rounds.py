@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.kit.budget import Budget, Slot, limited
 from benchmarks.kit.processes import Broken
 
 Figures = dict[str, float]
@@ -65,25 +68,22 @@ class Verdict:
 
 @dataclass(slots=True)
 class Table:
-    """What each subject gave in each round, in the order of the rounds; `faults` tells who gave nothing, and why."""
+    """What each subject gave in each round, in the order of the rounds; `faults` tells who broke, and why."""
 
     rows: dict[str, list[Figures]] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
+    rounds: str = ""  #: how many were played of those that were wanted, and why not more
 
     def spread(self, subject: str, key: str) -> Spread | None:
         values = [figures[key] for figures in self.rows.get(subject, []) if key in figures]
         return Spread.of(values) if values else None
 
     def ratio(self, one: str, other: str, key: str, other_key: str | None = None) -> Spread | None:
-        """`one` divided by `other`, round by round. A side that has fewer rounds is taken by its median."""
-        left, right = self.rows.get(one, []), self.rows.get(other, [])
-        tops = [figures[key] for figures in left if key in figures]
-        bottoms = [figures[other_key or key] for figures in right if (other_key or key) in figures]
-        if not tops or not bottoms or not all(bottoms):
-            return None
-        if len(tops) != len(bottoms):
-            bottoms = [statistics.median(bottoms)] * len(tops)
-        return Spread.of([top / bottom for top, bottom in zip(tops, bottoms, strict=True)])
+        """`one` divided by `other`, round by round; rounds that only one of them had do not count."""
+        pairs = zip(self.rows.get(one, []), self.rows.get(other, []), strict=False)
+        found = [(left.get(key), right.get(other_key or key)) for left, right in pairs]
+        ratios = [top / bottom for top, bottom in found if top is not None and bottom]
+        return Spread.of(ratios) if ratios else None
 
     def best(self, subjects: Sequence[str], key: str) -> str | None:
         """The subject with the largest median of `key`."""
@@ -101,6 +101,7 @@ class Options:
     rounds: int | None = None
     scale: float = 1.0
     peers: bool = True
+    ends: float = float("inf")  #: when the whole run has to be over, by time.monotonic()
 
     def count(self, quick: int, full: int | None = None, least: int = 4) -> int:
         number = full if self.full and full is not None else quick
@@ -132,25 +133,52 @@ class Benchmark:
     notes: Callable[[Table], list[str]] = lambda table: []
 
 
-def play(bench: Benchmark, options: Options) -> Table:
-    """All rounds. A subject that breaks is left out from then on, and the table says why."""
+def play(bench: Benchmark, options: Options, slot: Slot) -> Table:
+    """The first round, and as many whole ones after it as the budget holds. A subject that breaks or hangs is left out
+    from then on, and the table says why; so does one whose preparation fails, for all of them."""
     table = Table()
-    with bench.subjects(options) as subjects:
-        for number, subject in _order(subjects, options.rounds or bench.rounds):
-            if subject.name in table.faults:
-                continue
-            options.say(f"{bench.name}: round {number}, {subject.name}")
-            try:
-                table.rows.setdefault(subject.name, [])  # keeps its place where it breaks
-                table.rows[subject.name].append(subject.run())
-            except Broken as exc:
-                table.faults[subject.name] = str(exc)
-                options.say(f"{bench.name}: {subject.name} broke: {exc}")
+    budget = Budget.start(slot.full if options.full else slot.quick, slot.limit, options.ends)
+    wanted = options.rounds or bench.rounds
+    try:
+        with contextlib.ExitStack() as stack:
+            with limited(budget.limit()):
+                subjects = stack.enter_context(bench.subjects(options))
+            played = _rounds(bench, subjects, wanted, budget, table, options)
+    except Exception as exc:
+        table.faults[bench.name] = fault(exc)
+        options.say(f"{bench.name}: {fault(exc)}")
+        return table
+    table.rounds = f"{played} of {wanted}" + ("; the time budget held no more" if played < wanted else "")
     return table
 
 
-def _order(subjects: Sequence[Subject], rounds: int) -> Iterator[tuple[int, Subject]]:
-    """Each round has all subjects, every second one backwards: what drifts hits both ends alike."""
-    for number in range(1, rounds + 1):
-        line = subjects if number % 2 else list(reversed(subjects))
-        yield from ((number, one) for one in line if one.rounds is None or number <= one.rounds)
+def _rounds(
+    bench: Benchmark, subjects: Sequence[Subject], wanted: int, budget: Budget, table: Table, options: Options
+) -> int:
+    """Each has all subjects, every second one backwards: what drifts hits both ends alike. How many were played."""
+    took: dict[str, float] = {}
+    for number in range(1, wanted + 1):
+        line = [one for one in subjects if (one.rounds or number) >= number and one.name not in table.faults]
+        if number > 1 and not (line and budget.holds(sum(took.get(one.name, 0.0) for one in line))):
+            return number - 1
+        for subject in line if number % 2 else reversed(line):
+            options.say(f"{bench.name}: round {number}, {subject.name}")
+            began = time.monotonic()
+            _one(bench, subject, budget, table, options)
+            took[subject.name] = time.monotonic() - began
+    return wanted
+
+
+def _one(bench: Benchmark, subject: Subject, budget: Budget, table: Table, options: Options) -> None:
+    rows = table.rows.setdefault(subject.name, [])  # keeps its place where it breaks
+    try:
+        with limited(budget.limit()):
+            rows.append(subject.run())
+    except Exception as exc:  # whatever a peer's library or its server comes up with: the others go on
+        table.faults[subject.name] = fault(exc)
+        options.say(f"{bench.name}: {subject.name} broke: {fault(exc)}")
+
+
+def fault(exc: Exception) -> str:
+    """One that we raised speaks for itself; any other says its kind too."""
+    return str(exc) if isinstance(exc, Broken) else f"{type(exc).__name__}: {exc}"

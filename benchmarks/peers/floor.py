@@ -34,7 +34,8 @@ def pipelines(count):
 
 if __name__ == "__main__":
     move = stages.client().register_script(MOVE)
-    ids = pipelines(int(sys.argv[2]))
+    count = int(sys.argv[2])
+    ids = pipelines(stages.WARM + count)
 
     def pipeline(number):
         job = ids[number]
@@ -42,4 +43,4 @@ if __name__ == "__main__":
             keys = [f"bench:job:{job}", f"bench:state:{origin}", f"bench:state:{target}", "bench:due", "bench:events"]
             move(keys=keys, args=[origin, target, job])
 
-    stages.share(len(ids), pipeline)
+    stages.share(count, pipeline)

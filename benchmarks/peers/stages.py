@@ -42,12 +42,17 @@ async def awork(stage):
         work(stage)
 
 
+WARM = int(os.environ.get("BENCH_WARM", "10"))  # pipelines of each process before the measured ones, where it shares
+
+
 def share(count, pipeline):
-    """Run `count` pipelines once everybody may go; then stay, to be weighed."""
+    """Warm up, run `count` pipelines once everybody may go; then stay, to be weighed."""
+    for number in range(WARM):
+        pipeline(number)
     client().incr("bench:ready")
     while not client().exists("bench:go"):
         time.sleep(0.01)
-    for number in range(count):
+    for number in range(WARM, WARM + count):
         pipeline(number)
     time.sleep(3600)
 
@@ -59,6 +64,11 @@ def run_id(number):
 
 def status_of(run):
     return json.loads(_ask(f"/v1/fine-tunes/{run}"))["status"]
+
+
+def asked():
+    """How many runs the stand-in was asked for."""
+    return json.loads(_ask("/bench/seen?short=1"))["counts"].get("GET /fine-tunes/{id}", 0)
 
 
 def _ask(path="/v1/whoami"):

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
+from benchmarks.kit.budget import Slot
 from benchmarks.kit.processes import Broken
 from benchmarks.kit.results import BEGIN, END, write, write_page
 from benchmarks.kit.rounds import Benchmark, Column, Figures, Options, Spread, Subject, Table, Verdict, play
+
+ROOMY = Slot(quick=60, full=60, limit=30)
 
 
 @pytest.mark.timeout(120)
@@ -46,7 +49,7 @@ def test_rounds_are_interleaved_and_every_second_one_runs_backwards(tmp_path: Pa
 
         return Subject(name, run)
 
-    play(bench(subject("a"), subject("b")), options(tmp_path))
+    play(bench(subject("a"), subject("b")), options(tmp_path), ROOMY)
     assert order == ["a", "b", "b", "a"]
 
 
@@ -54,7 +57,7 @@ def test_a_subject_that_breaks_is_named_and_the_others_run_on(tmp_path: Path) ->
     def broken() -> Figures:
         raise Broken("it fell over")
 
-    table = play(bench(Subject("bad", broken), Subject("good", lambda: {"rate": 2.0})), options(tmp_path))
+    table = play(bench(Subject("bad", broken), Subject("good", lambda: {"rate": 2.0})), options(tmp_path), ROOMY)
     assert table.faults == {"bad": "it fell over"}
     assert len(table.rows["good"]) == 2
 
@@ -74,10 +77,13 @@ def test_the_page_keeps_what_stands_around_its_results(tmp_path: Path) -> None:
     page = tmp_path / "README.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
     toy = bench()
-    write(tmp_path / "results", toy, Table({"us": [{"rate": 10.0}]}), [], {"CPU": "fast"})
-    write_page(page, tmp_path / "results")
+    verdict = Verdict("as fast | faster", Spread(10.0, 9.0, 11.0), 12, at_least=True)
+    write(tmp_path / "results", toy, Table({"us": [{"rate": 10.0}]}), [verdict], {"CPU": "fast"})
+    write_page(page, tmp_path / "results", ["absent", "toy"])
     text = page.read_text()
     assert text.startswith("before")
     assert text.endswith("after\n")
-    assert "| us | 10.0 |" in text
+    assert "| us | 10.0 | 1 |" in text
+    assert "| toy | as fast \\| faster | at least 12 x | 10.00 [9.00 to 11.00] x | NOT met |" in text
+    assert "CPU: fast" in text
     assert "old" not in text
