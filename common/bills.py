@@ -14,7 +14,7 @@ from common.states import FINISHED
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """Of one job, or summed up. `under_way` is what is set aside for runs that have not ended; no part of the total."""
+    """Of one job, or summed up. `under_way` is set aside for runs and endpoints that have not ended, not spent."""
 
     jobs: int = 0
     runs: int = 0  #: that were paid for
@@ -48,12 +48,14 @@ def bill(job: Job) -> Bill:
     """A job that shares another one's run has paid nothing for it."""
     facts = job.facts
     spent, reserved = _number(facts.get("spent")), _number(facts.get("reserved"))
+    endpoint = _number(facts.get("reserved_endpoint"))
+    open_now = _number(facts.get("bound_endpoint"))  # an endpoint may outlive its job by a minute
     return Bill(
         jobs=1,
         runs=int(bool(facts.get("paid") or spent)),
         training=spent,
         estimated=spent if facts.get("spent_by") == "estimate" else 0,
-        under_way=reserved if job.state not in FINISHED else 0,
+        under_way=(0 if job.state in FINISHED else reserved + endpoint) + open_now,
         endpoints=_number(facts.get("endpoint_cost")),
         minutes=_number(facts.get("endpoint_minutes")),
     )

@@ -10,8 +10,10 @@ from typing import Any
 from common.job import Job, iso
 from common.states import JobState, reached
 
+PAYS = "pays "  #: begins the fields of an entry that name who pays
 NAME_PREFIX = "hr-"  #: of every endpoint that hintrelay makes
 BASE_NEED = "base "  #: a need of this form is shared by all jobs that compare with the model
+OWN_FACT, BASE_FACT = "endpoint", "base_endpoint"  #: fields of a job's record that name the entry that it counts on
 
 
 class EntryState(StrEnum):
@@ -32,6 +34,7 @@ class Entry:
     state: EntryState
     need: str = ""  #: a job id, or BASE_NEED and a model
     jobs: tuple[str, ...] = ()
+    payers: tuple[str, ...] = ()  #: jobs that its cost is divided among: all that ever counted on it
     model: str = ""  #: the registry's id of a tuned model, or the name of a base model
     created: int = 0
     since: int = 0
@@ -68,6 +71,7 @@ class Entry:
         if record.get("price"):
             values["price"] = float(record["price"])
         values["jobs"] = tuple((record.get("jobs") or "").split())
+        values["payers"] = tuple(sorted(name.removeprefix(PAYS) for name in record if name.startswith(PAYS)))
         values["rev"] = record.get("rev") or "0"
         return cls(**values)
 
@@ -95,6 +99,7 @@ class Entry:
             "name": self.name,
             "state": str(self.state),
             "jobs": list(self.jobs),
+            "payers": list(self.payers),
             "model": self.model,
             "kind": "base" if self.base else "tuned",
             "hardware": self.hardware or None,

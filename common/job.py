@@ -43,7 +43,7 @@ LISTED = (
     "id v name batch priority state key attempt crashes lease lease_until owner stage since created updated not_before "
     "deadline snooze wish max_attempts file_id run_id output_name status progress deployment error done total scores "
     "rev mode refusal held estimate estimate_by reserved reserved_endpoint price spent spent_by paid payer "
-    "endpoint_cost endpoint_minutes"
+    "endpoint_cost endpoint_minutes endpoint_estimate bound_endpoint"
 ).split()
 
 

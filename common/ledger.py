@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from common.connection import Client, reaching
-from common.endpoints import NAME_PREFIX, Entry, EntryState
+from common.endpoints import BASE_FACT, BASE_NEED, NAME_PREFIX, OWN_FACT, Entry, EntryState
 from common.errors import NotFound
 from common.job import Job
 from common.keys import Keys
+from common.money import micros_of
 from common.printable import storable
 from common.records import Clock, Records
 from common.scripts import Scripts
@@ -55,20 +56,22 @@ class Ledger(Records):
     # ---- what jobs do ----
 
     def want(self, need: str, job_id: str, mark: str, facts: Mapping[str, Any]) -> str:
-        """The name of the entry that is open for `need`; a new one is named after `mark`."""
+        """The name of the entry that is open for `need`; a new one is named after `mark`, and paid for with what the
+        job has set aside."""
         name = f"{self.prefix()}{mark}-{secrets.token_hex(2)}"
-        args = [self._now(), name, need, job_id, *_pairs(facts)]
+        args = [self._now(), name, need, job_id, _fact(need), *_pairs(facts)]
         with reaching(self.url):
             return str(
                 self._scripts.endpoint_want(
-                    keys=[Keys.endpoint(name), Keys.endpoints_open, Keys.endpoints_wanted], args=args
+                    keys=[Keys.endpoint(name), Keys.endpoints_open, Keys.endpoints_wanted, Keys.job(job_id)], args=args
                 )
             )
 
-    def share(self, name: str, job_id: str, how: str) -> EntryState | None:
-        """`join` or `leave`; the entry's state, None where there is none."""
+    def share(self, name: str, job_id: str, how: str, *, base: bool = False) -> EntryState | None:
+        """`join`, and pay a part, or `leave`; the entry's state, None where there is none."""
+        args = [job_id, how, name, BASE_FACT if base else OWN_FACT]
         with reaching(self.url):
-            state = self._scripts.endpoint_share(keys=[Keys.endpoint(name)], args=[job_id, how])
+            state = self._scripts.endpoint_share(keys=[Keys.endpoint(name), Keys.job(job_id)], args=args)
         return EntryState(state) if state else None
 
     def seek(self, job_id: str) -> None:
@@ -90,6 +93,12 @@ class Ledger(Records):
         with reaching(self.url):
             record = self.client.hgetall(Keys.endpoint(name))
         return Entry.from_record(record) if record else None
+
+    def open_for(self, need: str) -> Entry | None:
+        """The entry that is open for a need."""
+        with reaching(self.url):
+            name = self.client.hget(Keys.endpoints_open, need)
+        return self.find(name) if name else None
 
     def named(self, name: str) -> Entry:
         """By name, or by the id of a job that has an open one. Raises NotFound."""
@@ -139,10 +148,20 @@ class Ledger(Records):
         """1 done; 0 it was changed meanwhile; -1 no room. An entry by its name is changed whatever its rev."""
         name, rev = (entry.name, entry.rev) if isinstance(entry, Entry) else (entry, "")
         keys = [Keys.endpoint(name), Keys.endpoints_wanted, Keys.endpoints_running, Keys.endpoints_closed]
-        args = [self._now(), name, rev, to or "", "" if limit is None else limit]
+        args: list[Any] = [self._now(), name, rev, to or "", "" if limit is None else limit]
         args += ["" if until_ms is None else until_ms, *_pairs(facts)]
         with reaching(self.url):
-            return int(self._scripts.endpoint_move(keys=[*keys, Keys.endpoints_open], args=args))
+            return int(self._scripts.endpoint_move(keys=keys, args=args))
+
+    def close(self, entry: Entry, minutes: int, **facts: Any) -> bool:
+        """It ended after so many minutes, which are charged to those who pay for it. False: it was changed meanwhile,
+        or is closed already: nothing counts twice."""
+        cost = 0 if entry.price is None else micros_of(minutes, entry.price)
+        indexes = [Keys.endpoints_wanted, Keys.endpoints_running, Keys.endpoints_closed, Keys.endpoints_open]
+        keys = [Keys.endpoint(entry.name), *indexes, Keys.budgets, Keys.eased, *map(Keys.job, entry.payers)]
+        args = [self._now(), entry.name, entry.rev, minutes, cost, len(entry.payers), *entry.payers, *_pairs(facts)]
+        with reaching(self.url):
+            return bool(self._scripts.endpoint_close(keys=keys, args=args))
 
     def alone(self, name: str, who: str, ms: int) -> bool:
         """Whether `who` is the one that acts on an endpoint for the next `ms`."""
@@ -175,6 +194,10 @@ class Ledger(Records):
     def _read(self, names: Iterable[str]) -> list[Entry]:
         records = self._run(lambda pipe: [pipe.hgetall(Keys.endpoint(name)) for name in names])
         return [Entry.from_record(record) for record in records if record]
+
+
+def _fact(need: str) -> str:
+    return BASE_FACT if need.startswith(BASE_NEED) else OWN_FACT
 
 
 def _pairs(facts: Mapping[str, Any]) -> list[str]:

@@ -24,6 +24,11 @@ def of_nanos(nanodollars: float) -> int:
     return -(-int(nanodollars) // 1000)
 
 
+def micros_of(minutes: int, cents_per_minute: float) -> int:
+    """What so many minutes cost, as micro-dollars."""
+    return int((minutes * Decimal(str(cents_per_minute)) * MICROS / 100).to_integral_value())
+
+
 def usd(amount: int) -> float:
     """Micro-dollars as dollars, for JSON."""
     return amount / MICROS

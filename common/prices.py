@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from common.errors import ConfigurationError
-from common.money import micros
-from common.spec import FinetuneSpec
+from common.money import micros, micros_of
+from common.spec import FinetuneSpec, GenerateSpec, JobSpec
 
 _SIZE = re.compile(r"(?<![A-Za-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)b(?![A-Za-z0-9])", re.IGNORECASE)
 Source = Literal["local", "platform"]
@@ -31,6 +31,21 @@ class Estimate:
     source: Source = "local"
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointEstimate:
+    """What an endpoint is expected to cost: for how long, on what, at which price, by whom."""
+
+    minutes: int
+    cents_per_minute: float
+    hardware: str = ""
+    source: Source = "local"
+
+    @property
+    def cost(self) -> int:
+        """Micro-dollars."""
+        return micros_of(self.minutes, self.cents_per_minute)
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,6 +56,7 @@ class Tier(_Table):
     billions: Positive
     lora: Annotated[float, Field(ge=0)]
     full: Annotated[float, Field(ge=0)]
+    endpoint_hour: Positive = 21.96  #: USD, of the hardware that serves such models
 
 
 class Prices(_Table):
@@ -51,6 +67,9 @@ class Prices(_Table):
     bytes_per_token: Positive
     unpacked_row_tokens: Annotated[int, Field(gt=0)]
     minimum_usd: Annotated[float, Field(ge=0)] = 0.0
+    tokens_per_second: Positive = 25.0
+    endpoint_spare_minutes: Annotated[int, Field(ge=0)] = 3
+    hardware: dict[str, Positive] = {}  #: name -> USD an hour
     tiers: Annotated[list[Tier], Field(min_length=1)]
 
     def estimate(self, wanted: FinetuneSpec, size: int, rows: int) -> Estimate:
@@ -60,6 +79,21 @@ class Prices(_Table):
         tier = self._tier(billions(wanted.model))
         rate = tier.full if wanted.lora is False else tier.lora
         return Estimate(max(math.ceil(tokens * micros(rate) / 1_000_000), micros(self.minimum_usd)), tokens)
+
+    def endpoint(self, spec: JobSpec, questions: int, offer: tuple[str, float] | None = None) -> EndpointEstimate:
+        """Of the endpoint of an `auto` job; `offer` is the platform's hardware and its cents a minute, where known."""
+        minutes = self._minutes(spec.generate, questions, spec.deploy.minutes)
+        if offer is not None:
+            return EndpointEstimate(minutes, offer[1], offer[0], "platform")
+        wanted = spec.deploy.hardware or ""
+        hour = self.hardware.get(wanted) or self._tier(billions(spec.finetune.model)).endpoint_hour
+        return EndpointEstimate(minutes, round(hour * 100 / 60, 4), wanted)
+
+    def _minutes(self, asked: GenerateSpec, questions: int, most: int) -> int:
+        """As if every answer had all the tokens that it may; never more than the endpoint may run."""
+        rounds = math.ceil(questions / asked.batch_size)
+        seconds = rounds * asked.max_tokens / self.tokens_per_second
+        return min(most, self.endpoint_spare_minutes + math.ceil(seconds / 60))
 
     def _tier(self, size: float | None) -> Tier:
         tiers = sorted(self.tiers, key=lambda tier: tier.billions)

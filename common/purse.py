@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from common.budgets import Budget
 from common.connection import Client, reaching
@@ -12,8 +13,7 @@ from common.prices import Estimate
 from common.records import Clock, Records
 from common.scripts import Scripts
 
-RUN, ENDPOINT = "reserved", "reserved_endpoint"  #: fields of the record, of what money is set aside for
-HELD_FIELDS = ("id", "v", "state", "estimate", "held")
+HELD_FIELDS = ("id", "v", "state", "held", "wants")
 LOOKED_AT_ONCE = 500  #: held jobs
 
 
@@ -32,10 +32,14 @@ class Purse(Records):
         scripts = getattr(records, "_scripts", None)
         return cls(records.client, url=records.url, clock=records._clock, scripts=scripts)
 
-    def reserve(self, lease: Lease, batch: str, expected: Estimate, what: str = RUN) -> Budget | bool:
-        """True: set aside. A Budget has no room for it; the job is made due when it has. False: the lease was lost."""
-        keys = [Keys.job(lease.job_id), Keys.budgets, Keys.held(batch)]
-        args = [lease.job_id, lease.token, batch, what, expected.cost, expected.source]
+    def reserve(
+        self, lease: Lease, batch: str, run: Estimate | None = None, endpoint: int | None = None
+    ) -> Budget | bool:
+        """True: set aside, both or neither; None leaves as it is. A Budget has no room for it; the job is made due when
+        it has. False: the lease was lost."""
+        keys = [Keys.job(lease.job_id), Keys.budgets, Keys.held(batch), Keys.eased]
+        expected: list[Any] = [run.cost, run.source] if run else ["", ""]
+        args = [lease.job_id, lease.token, batch, *expected, "" if endpoint is None else endpoint]
         with reaching(self.url):
             word, *amounts = self._scripts.reserve(keys=keys, args=args)
         if word == "held":
@@ -54,15 +58,6 @@ class Purse(Records):
             ]
         )
         return [mark for mark in marks if mark]
-
-    def charge(self, job_id: str, cost: int, minutes: int, *, done: bool) -> bool:
-        """What all endpoints of a job have cost so far; with `done` no more is to come. False: the job is gone."""
-        with reaching(self.url):
-            return bool(
-                self._scripts.charge(
-                    keys=[Keys.job(job_id), Keys.budgets, Keys.eased], args=[cost, minutes, "done" if done else ""]
-                )
-            )
 
     def waiting(self) -> tuple[list[str], list[str]]:
         """(jobs to be settled, batches whose budget has more room than it had); one round trip."""
@@ -108,7 +103,7 @@ class Purse(Records):
             self.client.srem(Keys.eased, batch)  # first: what eases from now on is seen
         room, fit = self.budget(batch).room, []
         for job in self.held(batch):
-            wanted = int(job.facts.get("estimate") or 0)
+            wanted = int(job.facts.get("wants") or 0)
             if room is None or wanted <= room:
                 fit.append(job.id)
                 room = None if room is None else room - wanted

@@ -10,6 +10,7 @@ from common.prices import Estimate
 from common.spec import FinetuneSpec
 
 PATH = "/fine-tunes/estimate-price"
+NOT_YET = "train_file_not_validated"  #: the platform's reason for telling no price
 DEFAULT_RANK = 8  #: the question wants a rank; it does not change the price
 
 
@@ -21,6 +22,11 @@ class Quote:
     allowed: bool = True  #: whether balance and credit limit allow the run
     limit: int | None = None  #: the account's credit limit, micro-dollars
     reason: str = ""
+
+    @property
+    def not_yet(self) -> bool:
+        """Whether it will tell a price in a while."""
+        return self.estimate is None and self.reason == NOT_YET
 
     @property
     def refusal(self) -> str:

@@ -12,8 +12,8 @@ from common.connection import Client
 
 NAMES = (
     "create claim take enter renew move defer note register wish wake take_due postpone admit await_slot hand_on pace "
-    "slow_down endpoint_want endpoint_share endpoint_move "
-    "payer join_run leave_run reserve settle charge"
+    "slow_down endpoint_want endpoint_share endpoint_move endpoint_close "
+    "payer join_run leave_run reserve settle"
 ).split()
 
 Call = tuple[Any, list[str], list[Any]]  #: a script, its keys, its arguments

@@ -9,7 +9,7 @@ from pathlib import Path
 from common.gates import Finding
 from common.job import Job
 from common.money import micros, spoken
-from common.prices import Estimate, Prices
+from common.prices import EndpointEstimate, Estimate, Prices
 from common.reuse import run_fingerprint
 from common.selection import select
 from common.sharing import Sharing, leads_to_a_model
@@ -37,6 +37,7 @@ class Planned:
     spec: JobSpec
     data: Data | None = None
     estimate: Estimate | None = None
+    endpoint: EndpointEstimate | None = None  #: of its own, where the job starts one
     fingerprint: str = ""
     twin: int | None = None  #: the row (from 1) whose run it would share
     sharer: Job | None = None  #: the job whose run it would share
@@ -49,10 +50,10 @@ class Planned:
 
     @property
     def cost(self) -> int | None:
-        """What it adds to the bill, in micro-dollars; None where nobody can tell yet."""
-        if not self.new:
-            return 0
-        return self.estimate.cost if self.estimate else None
+        """What it adds to the bill, in micro-dollars: its run, and its endpoint; None where nobody can tell yet."""
+        if self.estimate is None:
+            return None if self.new else 0
+        return (self.estimate.cost if self.new else 0) + (self.endpoint.cost if self.endpoint else 0)
 
 
 def measure(checked: Checked) -> list[Data | None]:
@@ -79,6 +80,8 @@ def planned(checked: Checked, prices: Prices, platform: str) -> list[Planned]:
             mark = run_fingerprint(platform, data.sha256, spec.finetune)
             estimate = prices.estimate(spec.finetune, data.size, data.counts["train_rows"])
             row = replace(row, fingerprint=mark, estimate=estimate)
+            if spec.deploy.mode == "auto":
+                row = replace(row, endpoint=prices.endpoint(spec, data.counts["test_questions"]))
             if not spec.fresh:
                 row = replace(row, twin=first.get(mark))
                 first.setdefault(mark, len(rows) + 1)
@@ -114,8 +117,9 @@ def too_dear(rows: Sequence[Planned]) -> list[str]:
     for row in rows:
         most = row.spec.limits.max_cost_usd
         if most is not None and row.cost is not None and row.cost > micros(most):
+            served = f" and {row.endpoint.minutes} minutes of an endpoint" if row.endpoint else ""
             words.append(
                 f"limits.max_cost_usd: job {row.spec.name} is expected to cost {spoken(row.cost)} for "
-                f"{row.estimate.tokens if row.estimate else 0} tokens, which is more than {spoken(micros(most))}"
+                f"{row.estimate.tokens if row.estimate else 0} tokens{served}, which is more than {spoken(micros(most))}"
             )
     return words

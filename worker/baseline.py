@@ -13,6 +13,7 @@ from common.job import Job
 from common.metrics import METRICS, Metric
 from common.spec import JobSpec
 from worker.asking import ask, with_hints
+from worker.expenses import paying
 from worker.ports import Desk, Ports
 from worker.scoring import Scored, score
 from worker.shared import Awaited, SharedShelf, Turn, fingerprint, once
@@ -73,23 +74,29 @@ def deployable(spec: JobSpec) -> bool:
 
 def _address(job: Job, ports: Ports, desk: Desk, name: str) -> str:
     """Where it is asked: by its name, or at an endpoint that all jobs share which compare with it."""
-    if not deployable(job.spec):
+    if not deployable(job.spec) or _serverless(name, ports):
         return name
     try:
-        ports.catalog.answers(name)
-    except Permanent as exc:
-        if exc.code != "deployment_unknown":
-            raise
-    else:
-        return name
-    standing = desk.endpoint(name, base=True)
-    if isinstance(standing.fault, Permanent):  # it costs the comparison, not the job
+        standing = desk.endpoint(name, paying(job, ports, desk, name, base=True), base=True)
+    except Permanent as exc:  # its price costs the comparison, not the job
+        raise Permanent(exc.message, code="deployment_unknown") from exc
+    if isinstance(standing.fault, Permanent):  # so it is here
         raise Permanent(standing.fault.message, code="deployment_unknown")
     if standing.fault is not None:
         raise standing.fault
     if not standing.address:
         raise Awaited(f"the base model: {standing.sentence}")
     return standing.address
+
+
+def _serverless(name: str, ports: Ports) -> bool:
+    try:
+        ports.catalog.answers(name)
+    except Permanent as exc:
+        if exc.code != "deployment_unknown":
+            raise
+        return False
+    return True
 
 
 def _hints(job: Job, ports: Ports, desk: Desk, turn: Turn, name: str) -> bytes:

@@ -15,6 +15,7 @@ from common.connection import connect
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM
 from common.ledger import Ledger
 from common.names import fingerprint
+from common.prices import load as load_prices
 from common.sender import Sender
 from common.settings import Settings
 from common.store import Store
@@ -67,6 +68,7 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
         catalog=endpoints,
         doubt_s=settings.doubt_seconds,
         max_running=settings.max_running,
+        prices=load_prices(settings.prices),
         sleep=time.sleep,
         **_hint_ports(settings, key, paces)
         if hints

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from common.budgets import Budget
@@ -121,8 +121,8 @@ class JobDesk:
     def leave_run(self, mark: str | None, run_id: str) -> str | None:
         return self._sharing.leave(self._job.id, mark or "", run_id)
 
-    def reserve(self, expected: Estimate) -> Budget | None:
-        room = self._purse.reserve(self._held.lease, self._job.batch, expected)
+    def reserve(self, run: Estimate | None = None, endpoint: int | None = None) -> Budget | None:
+        room = self._purse.reserve(self._held.lease, self._job.batch, run, endpoint)
         if isinstance(room, Budget):
             return room
         self._must(room)
@@ -137,8 +137,8 @@ class JobDesk:
     def alone(self, name: str) -> bool:
         return self._store.alone(f"{self._platform} {name}", self._job.id)
 
-    def endpoint(self, model: str, *, base: bool = False) -> Standing:
-        return self._asking.want(model, base=base)
+    def endpoint(self, model: str, pay: Callable[[int], None], *, base: bool = False) -> Standing:
+        return self._asking.want(model, pay, base=base)
 
     def leave(self, model: str) -> None:
         self._asking.leave(model)

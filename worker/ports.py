@@ -243,8 +243,9 @@ class Desk(Protocol):
     def leave_run(self, mark: str | None, run_id: str) -> str | None:
         """This job does not want the run any more. The job that goes on with it; None: it is to be stopped."""
 
-    def reserve(self, expected: Estimate) -> Budget | None:
-        """Set money aside for a run. A Budget has no room for it; the job is made due when there is."""
+    def reserve(self, run: Estimate | None = None, endpoint: int | None = None) -> Budget | None:
+        """Set money aside for a run and an endpoint (micro-dollars), both or neither; None leaves as it is. A Budget
+        has no room for it; the job is made due when there is."""
 
     def settle(self) -> None:
         """Count what the job's last run cost."""
@@ -255,9 +256,10 @@ class Desk(Protocol):
     def alone(self, name: str) -> bool:
         """Whether this job may do `name` now, as the only one (upload these bytes); for a minute from each time."""
 
-    def endpoint(self, model: str, *, base: bool = False) -> Standing:
+    def endpoint(self, model: str, pay: Callable[[int], None], *, base: bool = False) -> Standing:
         """Ask for an endpoint that serves `model` for this job, and where it stands. Asked again, it is the same one;
-        a base model's is shared with other jobs. Nothing is awaited: the job is woken when something changes."""
+        a base model's is shared with other jobs. `pay` is called before it is asked for, with the number of jobs that
+        pay for it; what it raises is raised. Nothing is awaited: the job is woken when something changes."""
 
     def leave(self, model: str) -> None:
         """The job needs a base model's endpoint no longer."""

@@ -9,7 +9,7 @@
 -- returns {now (ms), wish, how many stand in the line that it entered} | false: lease or state are somebody else's by now
 local now, id, token, from, to = clock(ARGV[1]), unpack(ARGV, 2, 5)
 local r = redis.call('HMGET', KEYS[1], 'state', 'lease', 'lease_until', 'created', 'deadline', 'deadline_ms', 'wish',
-  'batch', 'priority', 'deployment', 'mode', 'rev', 'reserved', 'shares')
+  'batch', 'priority', 'deployment', 'mode', 'rev', 'reserved', 'shares', 'reserved_endpoint')
 if r[1] ~= from or token ~= '' and r[2] ~= token or token == '' and r[2] ~= '' and tonumber(r[3]) > now then return false end
 local deadline = ARGV[12] == 'extend' and now + tonumber(r[6]) or tonumber(r[5])
 local keep, till = ARGV[7] ~= '', now + (tonumber(ARGV[7]) or 0)
@@ -21,7 +21,7 @@ for i = 14, #ARGV do
   if i % 2 == 0 and ARGV[i] == 'run_id' and ARGV[i + 1] ~= '' then train_by(KEYS[6], ARGV[i + 1], id) end
 end
 redis.call('HSET', KEYS[1], unpack(record))
-if (to == 'trained' or ARGV[6] == '') and (r[13] or '') .. (r[14] or '') ~= '' then redis.call('SADD', KEYS[10], id) end
+if (to == 'trained' or ARGV[6] == '') and (r[13] or '') .. (r[14] or '') .. (r[15] or '') ~= '' then redis.call('SADD', KEYS[10], id) end
 redis.call('ZREM', KEYS[3], id)
 redis.call('ZADD', KEYS[4], tonumber(r[4]), id)
 if token == '' then redis.call('ZREM', KEYS[7], id) end  -- who is held stands in no line

@@ -80,6 +80,7 @@ def _json(row: Planned) -> dict[str, Any]:
         "findings": findings_json(row.data.findings) if row.data else {},
         "price_usd": None if row.cost is None else usd(row.cost),
         "estimate": _estimate(row),
+        "endpoint": _endpoint(row),
         "new": row.new,
         "shares": _shares(row),
         "file": {"sha256": row.data.sha256, "size": row.data.size, "known": row.file_known} if row.data else None,
@@ -94,6 +95,14 @@ def _estimate(row: Planned) -> dict[str, Any] | None:
     return {"usd": usd(row.estimate.cost), "tokens": row.estimate.tokens, "source": row.estimate.source}
 
 
+def _endpoint(row: Planned) -> dict[str, Any] | None:
+    one = row.endpoint
+    if one is None:
+        return None
+    price = {"minutes": one.minutes, "cents_per_minute": one.cents_per_minute, "hardware": one.hardware or None}
+    return {"usd": usd(one.cost), **price, "source": one.source}
+
+
 def _shares(row: Planned) -> dict[str, Any] | None:
     if row.sharer is not None:
         return {"job": row.sharer.id, "state": str(row.sharer.state), "run_id": row.sharer.run_id}
@@ -105,7 +114,7 @@ def _row(row: Planned) -> list[str]:
     cells = [
         shown[name] for name in ("name", "train_rows", "test_questions", "n_epochs", "learning_rate", "batch_size")
     ]
-    price = "?" if row.cost is None else spoken(row.cost) if row.new else "-"
+    price = "?" if row.cost is None else spoken(row.cost) if row.new or row.endpoint else "-"
     cells += [price, _run(row), shown["suffix"], shown["model"]]
     return [printable("?" if cell is None else str(cell)) for cell in cells]
 
@@ -127,7 +136,7 @@ def _tell_dropped(rows: Sequence[Planned]) -> None:
 
 def _tell_sum(rows: Sequence[Planned], table: str) -> None:
     new = [row for row in rows if row.new]
-    known = sum(row.cost for row in new if row.cost is not None)
+    known = sum(row.estimate.cost for row in new if row.estimate is not None)
     files = {row.data.sha256: row.file_known for row in rows if row.data}
     say(
         f"{len(rows)} job{'s' if len(rows) != 1 else ''}, {len(new)} new run{'s' if len(new) != 1 else ''}, "
@@ -136,7 +145,22 @@ def _tell_sum(rows: Sequence[Planned], table: str) -> None:
     unknown = sum(row.cost is None for row in new)
     more = f", and {unknown} more whose price is not known: the worker reads their data" if unknown else ""
     say(f"about {spoken(known)} for fine-tuning{more} ({_whence(new, table)})")
+    _tell_endpoints(rows)
     say("nothing was stored: hintrelay submit does that")
+
+
+def _tell_endpoints(rows: Sequence[Planned]) -> None:
+    found = [row.endpoint for row in rows if row.endpoint is not None]
+    if found:
+        whole, minutes = sum(one.cost for one in found), sum(one.minutes for one in found)
+        ours = any(one.source == "local" for one in found)
+        whence = "by this machine's prices" if ours else "at the platform's prices"
+        say(f"about {spoken(whole)} for {len(found)} endpoints that are to run {minutes} minutes in all ({whence})")
+    bases = {row.spec.finetune.model for row in rows if row.spec.deploy.mode == "auto" and row.spec.evaluate.baseline}
+    for model in sorted(bases):
+        say(
+            f"where {printable(model)} answers nowhere, an endpoint for it comes to that, once for all that compare with it"
+        )
 
 
 def _whence(new: Sequence[Planned], table: str) -> str:

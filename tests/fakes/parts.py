@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -197,8 +197,9 @@ class FakeDesk:
     def leave_run(self, mark: str | None, run_id: str) -> str | None:
         return self.heir
 
-    def reserve(self, expected: Estimate) -> Budget | None:
-        self.reserved.append(expected)
+    def reserve(self, run: Estimate | None = None, endpoint: int | None = None) -> Budget | None:
+        if run is not None:
+            self.reserved.append(run)
         return self.full
 
     def settle(self) -> None:
@@ -218,7 +219,8 @@ class FakeDesk:
     def unshare(self, name: str) -> None:
         self.shelves.pop(name, None)
 
-    def endpoint(self, model: str, *, base: bool = False) -> Standing:
+    def endpoint(self, model: str, pay: Callable[[int], None], *, base: bool = False) -> Standing:
+        pay(1)
         self.asked_for.append((model, base))
         return self.standing
 

@@ -139,7 +139,7 @@ class TogetherPlatform:
             quote = quotes.answer(json_object(self._do(post)))
             if len(self._quotes) > QUOTES_KEPT:
                 self._quotes.clear()
-            if quote.allowed:
+            if quote.allowed and quote.estimate is not None:
                 self._quotes[mark] = (time.monotonic(), quote)
         return quote
 

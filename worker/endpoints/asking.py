@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from common.endpoints import BASE_NEED, Entry, EntryState
+from common.endpoints import BASE_FACT, BASE_NEED, OWN_FACT, Entry, EntryState
 from common.errors import HintrelayError, Permanent, Transient
 from common.job import Job
 from common.ledger import Ledger
@@ -22,17 +22,21 @@ class Asking:
         self._job = job
         self._note = note
 
-    def want(self, model: str, *, base: bool) -> Standing:
-        """Open an entry, or join the one that is open, and say where it stands."""
-        fact = "base_endpoint" if base else "endpoint"
+    def want(self, model: str, pay: Callable[[int], None], *, base: bool) -> Standing:
+        """Open an entry, or join the one that is open, and say where it stands. Who is none of those that pay for it
+        sets the money aside before."""
+        fact = BASE_FACT if base else OWN_FACT
         held = self._job.facts.get(fact)
         former = self._ledger.find(held) if held else None
         if former is not None and not former.usable:
             self._note(**{fact: None})
             if former.fault:
                 return Standing(former.name, former.why, fault=fault_of(former))
+        there = self._ledger.open_for(self._need(model, base))
+        if there is None or self._job.id not in there.payers:
+            pay(1 + (len(there.payers) if there else 0))
         name = self._ledger.want(self._need(model, base), self._job.id, self._mark(model, base), self._wishes(model))
-        state = self._ledger.share(name, self._job.id, "join")
+        state = self._ledger.share(name, self._job.id, "join", base=base)
         entry = self._ledger.find(name)
         if entry is None or state in {None, EntryState.STOPPING, EntryState.CLOSED}:
             return Standing(name, f"its former endpoint {name} is being stopped")
@@ -41,13 +45,13 @@ class Asking:
         return standing(entry)
 
     def leave(self, model: str) -> None:
-        held = self._job.facts.get("base_endpoint")
+        held = self._job.facts.get(BASE_FACT)
         entry = self._ledger.find(held) if held else None
         if entry is not None and entry.model == model:
             self._ledger.share(entry.name, self._job.id, "leave")
 
     def ended(self) -> str | None:
-        held = self._job.facts.get("endpoint")
+        held = self._job.facts.get(OWN_FACT)
         entry = self._ledger.find(held) if held else None
         if entry is None or entry.address != self._job.deployment or entry.state is EntryState.RUNNING:
             return None

@@ -171,7 +171,7 @@ class Keeper:
 
     def _drop(self, entry: Entry, why: str, fault: str = "") -> None:
         """Nothing of it was ever asked for."""
-        if self._ledger.move(entry, EntryState.CLOSED, why=why, fault=fault, minutes=0) == 1:
+        if self._ledger.close(entry, 0, why=why, fault=fault):
             for job_id in entry.jobs:
                 self._store.wake(job_id)
 

@@ -145,7 +145,7 @@ class Steps:
         ran = entry.minutes
         if ran is None:
             ran = minutes((entry.begun, now)) if entry.begun else 0
-        if self._ledger.move(entry, EntryState.CLOSED, minutes=ran) != 1:
+        if not self._ledger.close(entry, ran):
             return
         self._missed.pop(entry.name, None)
         self._asked_to_stop.pop(entry.name, None)

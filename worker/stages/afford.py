@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import random
 
-from common.budgets import Budget
 from common.errors import Busy, HintrelayError
 from common.job import Job
 from common.money import micros, spoken
 from common.outcomes import Outcome, Reject, Snooze
-from common.prices import Estimate
+from common.prices import EndpointEstimate, Estimate
 from common.quotes import Quote
 from common.states import JobState
+from worker.expenses import no_room, own_endpoint, spent_already
 from worker.ports import Desk, Ports, Request
 
 FAR_S = 3600.0  #: whoever raises the budget, or spends less than expected, makes held jobs due
+NOT_YET_S, PATIENCE_MS = 5.0, 30_000  #: a file that was just validated may not be priced at once
 PLATFORM_S = 600.0  #: nobody tells when an account has been topped up
 
 
 def afford(job: Job, request: Request, ports: Ports, desk: Desk) -> Outcome | None:
-    """None: the money is set aside. Nothing is paid here."""
+    """None: the money for the run, and for an endpoint of the job's own, is set aside. Nothing is paid here."""
     quote = _quote(job, ports)
     if not quote.allowed:
         spread = random.uniform(0.8, 1.2)  # noqa: S311  # spreads looks over time
         return Snooze(PLATFORM_S * spread, f"{quote.refusal}; looked at again every 10 minutes", {"held": "platform"})
-    expected = quote.estimate or _local(job, ports)
-    most, spent = job.spec.limits.max_cost_usd, int(job.facts.get("spent") or 0)
-    if most is not None and spent + expected.cost > micros(most):
-        return Reject(_too_dear(expected, spent, micros(most)), code="max_cost", resume=JobState.UPLOADED)
-    full = desk.reserve(expected)
-    return None if full is None else Snooze(FAR_S, _full(job, full, expected))
+    if quote.not_yet and job.now - job.since < PATIENCE_MS:
+        return Snooze(NOT_YET_S, "the platform cannot tell the price yet: it validates the training file")
+    run, endpoint = quote.estimate or _local(job, ports), own_endpoint(job, ports)
+    most, spent = job.spec.limits.max_cost_usd, spent_already(job)
+    whole = run.cost + (endpoint.cost if endpoint else 0)
+    if most is not None and spent + whole > micros(most):
+        return Reject(_too_dear(run, endpoint, spent, micros(most)), code="max_cost", resume=JobState.UPLOADED)
+    full = desk.reserve(run, endpoint.cost if endpoint else None)
+    if full is None:
+        return None
+    aside = sum(int(job.facts.get(name) or 0) for name in ("reserved", "reserved_endpoint"))
+    return Snooze(FAR_S, no_room(job, full, whole - aside))
 
 
 def _quote(job: Job, ports: Ports) -> Quote:
@@ -48,19 +55,10 @@ def _local(job: Job, ports: Ports) -> Estimate:
     return ports.prices.estimate(job.spec.finetune, training.size if training else 0, rows)
 
 
-def _too_dear(expected: Estimate, spent: int, most: int) -> str:
+def _too_dear(run: Estimate, endpoint: EndpointEstimate | None, spent: int, most: int) -> str:
     already = f", after {spoken(spent)} that were spent already" if spent else ""
+    served = f", and {endpoint.minutes} minutes of its endpoint {spoken(endpoint.cost)}" if endpoint else ""
     return (
-        f"the run is expected to cost {spoken(expected.cost)}{already}; limits.max_cost_usd allows {spoken(most)} "
+        f"the run is expected to cost {spoken(run.cost)}{served}{already}; limits.max_cost_usd allows {spoken(most)} "
         "(nothing was paid for it)"
-    )
-
-
-def _full(job: Job, budget: Budget, expected: Estimate) -> str:
-    assert budget.limit is not None, "only a limit holds jobs"
-    enough = budget.reserved + budget.spent + expected.cost
-    return (
-        f"budget of batch {job.batch}: of {spoken(budget.limit)}, {spoken(budget.spent)} are spent and "
-        f"{spoken(budget.reserved)} set aside for runs under way; it needs {spoken(expected.cost)}: "
-        f"hintrelay budget {job.batch} {enough / 1e6:.2f}"
     )

@@ -6,6 +6,7 @@ from common.errors import HintrelayError, Transient
 from common.job import Job
 from common.outcomes import Advance, Outcome, Reject, Snooze
 from common.states import JobState
+from worker.expenses import Held, paying
 from worker.ports import Desk, Ports
 
 FAR_S = 3600.0  #: whoever registers a name, finds one, or gets an endpoint ready, wakes the job
@@ -58,7 +59,10 @@ def _own(job: Job, ports: Ports, desk: Desk) -> Outcome:
     if not model:
         words = "the platform put the model into no registry, so that no endpoint of its can serve it"
         return Reject(f"{words}; a name can still be registered, and then: hintrelay retry", code="not_servable")
-    standing = desk.endpoint(model)
+    try:
+        standing = desk.endpoint(model, paying(job, ports, desk, model, base=False))
+    except Held as exc:
+        return Snooze(FAR_S, str(exc))
     if standing.fault is not None:
         raise standing.fault
     if not standing.address:

@@ -15,6 +15,7 @@ from common.outcomes import Advance, Outcome, Snooze
 from common.states import JobState
 from common.versions import versions
 from worker.baseline import Baseline, answers_as, baseline, candidates_shelf, compare
+from worker.expenses import Held
 from worker.ports import Desk, Ports
 from worker.scoring import Scored, score
 from worker.shared import Awaited, Busy
@@ -25,6 +26,7 @@ from worker.written import item_of, values_of, write
 log = structlog.get_logger(__name__)
 
 AWAITED_S = 3600.0  #: the tick wakes the job when the endpoint is there
+FAR_S = 3600.0  #: whoever raises the budget wakes the job
 BUSY_S = 5.0  #: between two looks at whether another job has made what this one needs
 
 
@@ -39,6 +41,8 @@ def evaluate(job: Job, ports: Ports, desk: Desk) -> Outcome:
         scored = score(items, job.spec.evaluate, ports, desk, desk, candidates_shelf(job, desk))
     except Busy:
         return Snooze(BUSY_S, "another job asks the base model, or scores its hints, for both")
+    except Held as exc:
+        return Snooze(FAR_S, str(exc))
     except Awaited as exc:
         return Snooze(AWAITED_S, str(exc))
     except Resting as exc:

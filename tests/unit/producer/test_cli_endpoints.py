@@ -66,7 +66,7 @@ def test_what_is_not_there_or_has_ended_cannot_be_stopped(run: Run, job_store: S
     done = run("endpoints", "stop", "nothing", "-o", "json")
     assert (done.exit_code, error_of(done)["code"]) == (6, "not_found")
     ledger.move(name, EntryState.STOPPING, why="its job succeeded")
-    ledger.move(ledger.named(name), EntryState.CLOSED, minutes=3)
+    ledger.close(ledger.named(name), 3)
     done = run("endpoints", "stop", name, "-o", "json")
     assert (done.exit_code, error_of(done)["code"]) == (7, "conflict")
     assert [one["minutes"] for one in json.loads(run("endpoints", "ls", "--all", "-o", "json").stdout)] == [3]

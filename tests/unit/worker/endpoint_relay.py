@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from common.endpoints import Entry
@@ -58,6 +59,9 @@ class EndpointRelay(Relay):
         assert not self.ledger.running()
         assert sum(one.minutes or 0 for one in self.ledger.closed()) == self.endpoints.billed()
 
-    def ask(self, job_id: str, model: str, *, base: bool = False) -> Standing:
+    def ask(
+        self, job_id: str, model: str, *, base: bool = False, pay: Callable[[int], None] = lambda payers: None
+    ) -> Standing:
         """What a stage of the job hears when it asks for an endpoint."""
-        return Asking(self.ledger, self.get(job_id), lambda **facts: None).want(model, base=base)
+        asking = Asking(self.ledger, self.get(job_id), lambda **facts: None)
+        return asking.want(model, pay, base=base)

@@ -78,7 +78,7 @@ def test_what_is_held_says_the_numbers_and_the_command(relay: Relay, purse: Purs
     relay.drive()
     job = relay.get(jobs[1])
     assert job.snooze == (
-        "budget of batch sweep: of $1.50, $0.00 are spent and $1.00 set aside for runs under way; it needs $1.00: "
+        "budget of batch sweep: of $1.50, $0.00 are spent and $1.00 set aside for what is under way; it needs $1.00: "
         "hintrelay budget sweep 2.00"
     )
     assert command_for(job) == "hintrelay budget sweep 2.00"
@@ -219,7 +219,7 @@ def test_what_the_platform_does_not_allow_is_held_with_its_numbers(relay: Relay)
 
 
 def test_a_platform_that_tells_no_price_is_no_fault(relay: Relay) -> None:
-    relay.platform.quoted = Quote(reason="train_file_not_validated")
+    relay.platform.quoted = Quote(reason="unsupported_model")
     (job_id,) = sweep(relay, 1)
     relay.drive()
     assert relay.get(job_id).state is JobState.TRAINING
@@ -253,15 +253,23 @@ def test_who_has_budget_pays_where_the_payer_has_none(relay: Relay, purse: Purse
     assert len(relay.platform.run_by_id) == 1
 
 
-def test_endpoints_are_charged_once_however_often_it_is_told(relay: Relay, purse: Purse) -> None:
+def test_a_price_that_comes_when_the_file_is_validated_is_waited_for(relay: Relay, purse: Purse) -> None:
+    relay.platform.quoted = Quote(reason="train_file_not_validated")
     (job_id,) = sweep(relay, 1)
-    for _ in range(2):
-        assert purse.charge(job_id, 3 * USD, 12, done=False)
-    assert purse.charge(job_id, 4 * USD, 16, done=True)
-    assert purse.budget("sweep").spent == 4 * USD
-    whole = bill(relay.get(job_id))
-    assert (whole.endpoints, whole.minutes, whole.total) == (4 * USD, 16, 4 * USD)
-    assert not purse.charge("00000000", 1, 1, done=True)
+    relay.drive()
+    assert "cannot tell the price yet" in relay.get(job_id).snooze
+    relay.platform.quoted = Quote(Estimate(7 * USD, 1000, "platform"))
+    relay.round()
+    relay.round()
+    assert purse.budget("sweep").reserved == 7 * USD
+
+
+def test_a_price_that_never_comes_is_estimated_here(relay: Relay) -> None:
+    relay.platform.quoted = Quote(reason="train_file_not_validated")
+    (job_id,) = sweep(relay, 1)
+    for _ in range(10):
+        relay.round()
+    assert relay.get(job_id).state is JobState.TRAINING
 
 
 def test_nothing_is_left_over_in_the_books(relay: Relay, purse: Purse) -> None:
