@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from common.errors import HintrelayError
+from common.prices import Prices
 from common.quotes import Quote
 from common.selection import select
 from common.sharing import Sharing
@@ -25,6 +27,9 @@ class Quotes(Protocol):
         """The id of the file there, validated; equal bytes may give one that exists."""
 
     def quote(self, wanted: FinetuneSpec, file_id: str) -> Quote: ...
+
+    def hardware(self, model: str, *, config: str = "", hardware: str = "") -> tuple[str, float] | None:
+        """What serves a base model, the cheapest that fits, and its cents a minute; None where nothing does."""
 
 
 def with_quotes(
@@ -49,6 +54,35 @@ def with_quotes(
         estimate = told[asked].estimate or row.estimate
         priced.append(replace(row, estimate=estimate, file_known=True))
     return priced
+
+
+def with_hardware(rows: Sequence[Planned], prices: Prices, quotes: Quotes, say: Say) -> list[Planned]:
+    """The rows with the platform's price of the endpoints that they will start; each kind is asked for once."""
+    told: dict[tuple[str, str, str], tuple[str, float] | None] = {}
+    priced: list[Planned] = []
+    for row in rows:
+        wanted = row.spec.deploy
+        asked = (row.spec.finetune.model, wanted.config or "", wanted.hardware or "")
+        if row.endpoint is None or row.data is None:
+            priced.append(row)
+            continue
+        if asked not in told:
+            told[asked] = _hardware(*asked, quotes, say)
+        offer = told[asked]
+        questions = row.data.counts["test_questions"]
+        priced.append(replace(row, endpoint=prices.endpoint(row.spec, questions, offer)) if offer else row)
+    return priced
+
+
+def _hardware(model: str, config: str, hardware: str, quotes: Quotes, say: Say) -> tuple[str, float] | None:
+    try:
+        offer = quotes.hardware(model, config=config, hardware=hardware)
+        why = "it has nothing that serves it" + (f" on {config or hardware}" if config or hardware else "")
+    except HintrelayError as exc:
+        offer, why = None, exc.message
+    if offer is None:
+        say(f"{model}: the platform told no price of an endpoint ({why}); this machine's estimate stands")
+    return offer
 
 
 def _uploaded(row: Planned, path: Path, quotes: Quotes) -> str:

@@ -117,9 +117,10 @@ def too_dear(rows: Sequence[Planned]) -> list[str]:
     for row in rows:
         most = row.spec.limits.max_cost_usd
         if most is not None and row.cost is not None and row.cost > micros(most):
-            served = f" and {row.endpoint.minutes} minutes of an endpoint" if row.endpoint else ""
+            what = f"{row.estimate.tokens if row.estimate else 0} tokens"
+            what += f" and {row.endpoint.minutes} minutes of an endpoint" if row.endpoint else ""
             words.append(
-                f"limits.max_cost_usd: job {row.spec.name} is expected to cost {spoken(row.cost)} for "
-                f"{row.estimate.tokens if row.estimate else 0} tokens{served}, which is more than {spoken(micros(most))}"
+                f"limits.max_cost_usd: job {row.spec.name} is expected to cost {spoken(row.cost)} for {what}, "
+                f"which is more than {spoken(micros(most))}"
             )
     return words

@@ -11,6 +11,7 @@ import httpx
 import orjson
 import together
 
+from common import hardware as offered
 from common import quotes
 from common.errors import ConfigurationError, HintrelayError, InvalidSpec, Unreachable
 from common.quotes import Quote
@@ -19,6 +20,7 @@ from common.spec import FinetuneSpec
 T = TypeVar("T")
 
 PATIENCE_S = 300.0  #: the platform's validation of one file takes seconds, of a large one minutes
+NOT_YET_S = 15.0  #: for a price of a file that is validated
 STEP_S = 0.5
 _PENDING = frozenset({"PENDING", "QUEUED", "RUNNING"})
 _BAD = frozenset({"INVALID_FORMAT", "FAILED"})
@@ -33,6 +35,8 @@ class TogetherQuotes:
         self._client = together.Together(
             api_key=api_key, base_url=base_url, timeout=httpx.Timeout(timeout_s, connect=5.0), max_retries=1
         )
+        root = base_url.rstrip("/").removesuffix("/v1")
+        self._catalogue = self._client.with_options(base_url=f"{root}/v2")
         self._where = base_url
         self._sleep = sleep
 
@@ -58,8 +62,44 @@ class TogetherQuotes:
         raise Unreachable(f"{self._where} has not validated the file {file_id} within {PATIENCE_S:.0f} s")
 
     def quote(self, wanted: FinetuneSpec, file_id: str) -> Quote:
+        """A file that was just validated may not be priced at once: that is waited for."""
         body = quotes.question(wanted, file_id)
+        for _ in range(int(NOT_YET_S / STEP_S)):
+            told = self._quoted(body)
+            if not told.not_yet:
+                return told
+            self._sleep(STEP_S)
+        return self._quoted(body)
+
+    def _quoted(self, body: dict[str, Any]) -> Quote:
         return quotes.answer(self._object(lambda: self._client.post(quotes.PATH, body=body, cast_to=httpx.Response)))
+
+    def hardware(self, model: str, *, config: str = "", hardware: str = "") -> tuple[str, float] | None:
+        """The cheapest that serves a base model and fits, and its cents a minute; None where the platform has none."""
+        found = offered.base_model(self._listed(f"{offered.MODELS_PATH}?{httpx.QueryParams(search=model)}"), model)
+        if found is None:
+            return None
+        me = self._object(lambda: self._client.get("/whoami", cast_to=httpx.Response))
+        project = self._client.project_id or me.get("project_id")
+        wanted = f"/projects/{project}/configs?{httpx.QueryParams(referenceModelId=found[1])}"
+        prices = offered.prices(self._listed(offered.PRICES_PATH))
+        fits = [one for one in offered.configs(self._listed(wanted), prices) if one.fits(config, hardware)]
+        priced = [(one.cents_per_minute, one.hardware) for one in fits if one.cents_per_minute is not None]
+        return (min(priced)[1], min(priced)[0]) if priced else None
+
+    def _listed(self, path: str) -> list[dict[str, Any]]:
+        """All items of a list of the catalogue, page after page."""
+        items: list[dict[str, Any]] = []
+        where = path
+        while True:
+            body = self._object(lambda: self._catalogue.get(where, cast_to=httpx.Response))  # noqa: B023  # called at once
+            data = body.get("data")
+            if not isinstance(data, list):
+                raise Unreachable(f"{self._where} answered {path} with something else than a list")
+            items += [item for item in data if isinstance(item, dict)]
+            if not body.get("next_cursor") or not data:
+                return items
+            where = f"{path}{'&' if '?' in path else '?'}{httpx.QueryParams(after=body['next_cursor'])}"
 
     def _object(self, call: Callable[[], httpx.Response]) -> dict[str, Any]:
         try:

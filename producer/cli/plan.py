@@ -29,7 +29,7 @@ DROPPED = "dropped_"
 @output_option
 @pass_tools
 def plan(tools: Tools, specs: Sequence[str], sets: Sequence[str], fresh: bool, exact: bool, output: str) -> None:
-    """Show which jobs SPEC files make and what they cost.
+    """Show which jobs SPEC files make and what they cost, the endpoints of `auto` jobs among it.
 
     Nothing is stored. The job store is only read, to tell what is there already; the platform is not asked. With
     --exact the training files are uploaded, which costs nothing, and the platform is asked for its estimate.
@@ -43,9 +43,10 @@ def plan(tools: Tools, specs: Sequence[str], sets: Sequence[str], fresh: bool, e
     except Unreachable as exc:
         say(f"what is there already is not known: {exc.message}")
     if exact:
-        from producer.exact import with_quotes
+        from producer.exact import with_hardware, with_quotes
 
         rows = with_quotes(rows, checked, tools.quotes, settings.platform_url, sharing, say)
+        rows = with_hardware(rows, prices.load(settings.prices), tools.quotes, say)
     if output != "table":
         lacks = lacking_of_each(row.spec for row in rows)
         emit_all(({**_json(row), "unavailable": lack} for row, lack in zip(rows, lacks, strict=True)), output)
@@ -158,9 +159,7 @@ def _tell_endpoints(rows: Sequence[Planned]) -> None:
         say(f"about {spoken(whole)} for {len(found)} endpoints that are to run {minutes} minutes in all ({whence})")
     bases = {row.spec.finetune.model for row in rows if row.spec.deploy.mode == "auto" and row.spec.evaluate.baseline}
     for model in sorted(bases):
-        say(
-            f"where {printable(model)} answers nowhere, an endpoint for it comes to that, once for all that compare with it"
-        )
+        say(f"where {printable(model)} answers nowhere, one more endpoint is for all that compare with it")
 
 
 def _whence(new: Sequence[Planned], table: str) -> str:

@@ -14,6 +14,7 @@ import httpx
 import structlog
 import together
 
+from common import hardware
 from common.errors import HintrelayError, Permanent, Transient
 from worker.adapters.http_pace import HttpPace
 from worker.adapters.together_wire import do, is_conflict, json_object, once
@@ -110,16 +111,13 @@ class TogetherEndpoints:
 
     def offers(self, model: str, *, base: bool) -> list[Offer]:
         path, reference = self._supported(model) if base else self._registered(model)
-        prices = self._prices()
+        listed = self._seldom(f"{self._home()}/configs", referenceModelId=reference)
         found = []
-        for config in self._seldom(f"{self._home()}/configs", referenceModelId=reference):
-            selectors = {one.get("key"): one.get("value") for one in config.get("selectors") or []}
-            hardware = f"{selectors.get('accelerator_count')}x{selectors.get('accelerator_type')}"
-            if hardware not in prices:
-                log.info("config_without_price", model=model, config=config.get("id"), hardware=hardware)
-                continue
-            where = f"projects/{config['projectId']}/configs/{config['id']}"
-            found.append(Offer(path, where, hardware, prices[hardware]))
+        for one in hardware.configs(listed, hardware.prices(self._seldom(hardware.PRICES_PATH))):
+            if one.cents_per_minute is None:
+                log.info("config_without_price", model=model, config=one.path, hardware=one.hardware)
+            else:
+                found.append(Offer(path, one.path, one.hardware, one.cents_per_minute))
         return sorted(found, key=lambda one: one.cents_per_minute)
 
     def answers(self, name: str) -> None:
@@ -161,17 +159,10 @@ class TogetherEndpoints:
 
     def _supported(self, name: str) -> tuple[str, str]:
         """The same of a base model, by its name."""
-        for item in self._seldom("/supported-models", search=name):
-            if item.get("name") == name and item.get("baseModelId"):
-                return str(item.get("baseModel")), str(item["baseModelId"])
+        found = hardware.base_model(self._seldom(hardware.MODELS_PATH, search=name), name)
+        if found is not None:
+            return found
         raise Permanent(f"the platform's catalogue has no model {name} that can be served", code="not_servable")
-
-    def _prices(self) -> dict[str, float]:
-        """Cents a minute of each hardware."""
-        listed = self._seldom("/public/inference-instance-types")
-        return {
-            str(one.get("name")): float(one["priceCentsPerHour"]) / 60 for one in listed if one.get("priceCentsPerHour")
-        }
 
     def _home(self) -> str:
         if not self._project:

@@ -30,6 +30,8 @@ class FakeQuotes:
         self.quote_told = quote or Quote(Estimate(2_000_000, 9, "platform"))
         self.uploaded: list[bytes] = []
         self.asked: list[tuple[int, str]] = []
+        self.offer: tuple[str, float] | None = ("1xacme", 4.0)
+        self.hardware_asked: list[tuple[str, str, str]] = []
 
     def upload(self, path: Path) -> str:
         self.uploaded.append(path.read_bytes())
@@ -38,6 +40,10 @@ class FakeQuotes:
     def quote(self, wanted: FinetuneSpec, file_id: str) -> Quote:
         self.asked.append((wanted.n_epochs, file_id))
         return self.quote_told
+
+    def hardware(self, model: str, *, config: str = "", hardware: str = "") -> tuple[str, float] | None:
+        self.hardware_asked.append((model, config, hardware))
+        return self.offer
 
 
 @pytest.fixture
@@ -125,6 +131,54 @@ def test_exact_uploads_once_and_tells_the_platforms_price(run: Run, sweep: Path,
     assert len(quotes.uploaded) == 1
     assert quotes.asked == [(1, "file-1"), (3, "file-1")]
     assert all(row["file"]["known"] for row in loaded(run("plan", str(sweep), "-o", "json")))
+
+
+def test_an_auto_jobs_endpoint_is_part_of_its_price(run: Run, sweep: Path) -> None:
+    plain = loaded(run("plan", str(sweep), "-o", "json"))
+    rows = loaded(run("plan", str(sweep), "--set", "deploy.mode=auto", "-o", "json"))
+    assert {row["endpoint"] for row in plain if row["endpoint"] is None} == {None}
+    assert {row["endpoint"]["cents_per_minute"] for row in rows} == {36.6}  # a model of unknown size: 21.96 an hour
+    for row, other in zip(rows, plain, strict=True):
+        assert row["endpoint"]["minutes"] <= 60
+        assert row["endpoint"]["usd"] == pytest.approx(
+            row["endpoint"]["minutes"] * row["endpoint"]["cents_per_minute"] / 100
+        )
+        assert row["price_usd"] == pytest.approx(other["price_usd"] + row["endpoint"]["usd"])
+    said = run("plan", str(sweep), "--set", "deploy.mode=auto").stderr
+    assert "for 12 endpoints" in said
+    short = loaded(run("plan", str(sweep), "--set", "deploy.mode=auto", "--set", "deploy.max_minutes=1", "-o", "json"))
+    assert {row["endpoint"]["minutes"] for row in short} == {1}
+
+
+def test_exact_asks_for_the_price_of_the_hardware_once(run: Run, sweep: Path, tools: Tools) -> None:
+    tools.quotes = quotes = FakeQuotes()
+    rows = loaded(run("plan", str(sweep), "--set", "deploy.mode=auto", "--exact", "-o", "json"))
+    assert {(row["endpoint"]["cents_per_minute"], row["endpoint"]["hardware"]) for row in rows} == {(4.0, "1xacme")}
+    assert {row["endpoint"]["source"] for row in rows} == {"platform"}
+    assert len(quotes.hardware_asked) == 1
+    quotes.offer = None
+    result = run("plan", str(sweep), "--set", "deploy.mode=auto", "--exact")
+    assert "the platform told no price of an endpoint (it has nothing that serves it)" in result.stderr
+
+
+def test_max_cost_counts_the_endpoint(run: Run, sweep: Path) -> None:
+    limit = ("--set", "limits.max_cost_usd=0.05")
+    assert run("submit", str(sweep), *limit).exit_code == 0
+    refused = run("submit", str(sweep), *limit, "--set", "deploy.mode=auto", "-o", "json")
+    assert refused.exit_code == 4
+    assert "minutes of an endpoint" in error_of(refused)["message"]
+
+
+@pytest.mark.parametrize("again", ["[1e-5, 0.00001]", "[1.0e-5, 1.0e-05]", "[0.00001, 10e-6]"])
+def test_values_that_repeat_make_rows_that_share(run: Run, sweep: Path, again: str) -> None:
+    document = yaml.safe_load(sweep.read_text())
+    del document["matrix"]["finetune.learning_rate"]
+    sweep.write_text(
+        yaml.safe_dump(document, sort_keys=False) + f"  finetune.learning_rate: {again}\n"
+    )  # `matrix` is last
+    rows = loaded(run("plan", str(sweep), "-o", "json"))
+    assert (len(rows), sum(row["new"] for row in rows)) == (12, 6)
+    assert sum(row["price_usd"] for row in rows) == pytest.approx(sum(r["estimate"]["usd"] for r in rows if r["new"]))
 
 
 def test_what_the_platform_does_not_allow_is_said(run: Run, sweep: Path, tools: Tools) -> None:
