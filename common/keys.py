@@ -37,7 +37,8 @@ class Keys:
     slot_line = PREFIX + "slot_line"
     """sorted set, all scores 0: '<limit>:<turn>:<job id>' of each job that waits for a slot, in their order."""
     slot_turns = PREFIX + "slot_turns"
-    """hash: 'b<batch>' -> the last turn that it has in the line; 'served' -> the turn that was served last."""
+    """hash: 'b<batch>', 'high b<batch>', 'low b<batch>' -> the last turn that its jobs of this priority have in the
+    line; 'served' -> the turn that was served last."""
     paces = PREFIX + "paces"
     """sorted set: name of each pace at which the platform refused a request -> ms of the last time; 10 minutes."""
     tick = PREFIX + "tick"

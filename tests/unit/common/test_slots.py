@@ -14,8 +14,10 @@ from tests.jobs_made import DEADLINE_MS, START_MS, MovableClock, claimed, made
 SENTENCE = "3 runs of at most 3 are under way"
 
 
-def uploaded(store: Store, batch: str = "") -> str:
+def uploaded(store: Store, batch: str = "", priority: str = "") -> str:
     job_id = made(store, batch=batch)
+    if priority:
+        store.client.hset(Keys.job(job_id), "priority", priority)
     assert store.move(job_id, JobState.ACCEPTED, JobState.PREPARED)
     assert store.move(job_id, JobState.PREPARED, JobState.UPLOADED)
     return job_id
@@ -33,9 +35,9 @@ def training(store: Store, most: int | None = None) -> str:
     return job_id
 
 
-def waiting(store: Store, most: int | None = None, batch: str = "") -> str:
+def waiting(store: Store, most: int | None = None, batch: str = "", priority: str = "") -> str:
     """A job that waits in the slot line."""
-    lease = leased(store, job_id := uploaded(store, batch))
+    lease = leased(store, job_id := uploaded(store, batch, priority))
     assert store.await_slot(lease, most, SENTENCE)
     return job_id
 
@@ -181,3 +183,26 @@ def test_a_slot_that_is_handed_on_to_a_job_that_will_not_pay_goes_further(any_st
     assert any_store.hand_on(1) == [first]
     any_store.yield_slot(first)
     assert any_store.hand_on(1) == [second]
+
+
+def test_slots_go_to_priorities_by_their_weights(any_store: Store) -> None:
+    """While all three wait, of 73 slots 64 are for high, 8 for normal and 1 for low: nothing starves."""
+    training(any_store)
+    low = {waiting(any_store, batch="a", priority="low") for _ in range(2)}
+    normal = {waiting(any_store, batch="a") for _ in range(16)}
+    high = {waiting(any_store, batch="a", priority="high") for _ in range(130)}
+    handed = any_store.hand_on(1 + 73)
+    counts = [len(set(handed) & jobs) for jobs in (high, normal, low)]
+    assert sum(counts) == 73
+    assert abs(counts[0] - 64) <= 1
+    assert abs(counts[1] - 8) <= 1
+    assert abs(counts[2] - 1) <= 1
+
+
+def test_who_comes_late_with_a_high_priority_need_not_wait_for_all(any_store: Store) -> None:
+    training(any_store)
+    many = [waiting(any_store, batch="a") for _ in range(50)]
+    late = waiting(any_store, batch="b", priority="high")
+    assert any_store.hand_on(2) == [late]
+    assert any_store.hand_on(2) == []
+    assert many[0] in any_store.hand_on(4)

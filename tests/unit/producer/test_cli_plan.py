@@ -172,10 +172,9 @@ def test_max_cost_counts_the_endpoint(run: Run, sweep: Path) -> None:
 @pytest.mark.parametrize("again", ["[1e-5, 0.00001]", "[1.0e-5, 1.0e-05]", "[0.00001, 10e-6]"])
 def test_values_that_repeat_make_rows_that_share(run: Run, sweep: Path, again: str) -> None:
     document = yaml.safe_load(sweep.read_text())
-    del document["matrix"]["finetune.learning_rate"]
-    sweep.write_text(
-        yaml.safe_dump(document, sort_keys=False) + f"  finetune.learning_rate: {again}\n"
-    )  # `matrix` is last
+    axes = {name: values for name, values in document.pop("matrix").items() if name != "finetune.learning_rate"}
+    matrix = f"matrix:\n  finetune.learning_rate: {again}\n" + "".join(f"  {k}: {v}\n" for k, v in axes.items())
+    sweep.write_text(yaml.safe_dump(document) + matrix)
     rows = loaded(run("plan", str(sweep), "-o", "json"))
     assert (len(rows), sum(row["new"] for row in rows)) == (12, 6)
     assert sum(row["price_usd"] for row in rows) == pytest.approx(sum(r["estimate"]["usd"] for r in rows if r["new"]))
