@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.errors import InvalidSpec
 from common.gates import garbled
 
-SEAM = "|"
 PICKLES = (".pickle", ".pkl", ".gz", ".joblib")
 _PLAIN = bytes(range(0x20, 0x7F))
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]+")  # all of them but those that are white space
 _TEMPLATE_TOKEN = re.compile(r"<\|[a-z_0-9]+\|>|<s>|</s>|\[/?INST\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One question with its first answer (the one that HintEval uses) and its hints, all cleaned."""
 
     id: str
@@ -61,29 +58,24 @@ def row(row_id: str, instance: dict[str, Any], source: str) -> Row:
         answers = len(texts)
         texts += [hint["hint"] for hint in instance.get("hints") or ()]
         texts.append(instance["question"]["question"])
-        joined = SEAM.join(texts)
-        garbage = "" if joined.isascii() else next(filter(garbled, texts), "")
+        joined = " ".join(texts)
+        garbage = "" if joined.isascii() or not garbled(joined) else next(filter(garbled, texts), "")
         if not _is_clean(joined):
             texts = [clean(text) for text in texts]
-        question = texts.pop()
     except (KeyError, TypeError, AttributeError) as exc:
         raise InvalidSpec(
             f"dataset.source: instance {row_id!r} of {source} is not HintEval's: it needs question.question, "
             "answers[].answer and hints[].hint as texts"
         ) from exc
+    question = texts.pop()
     return Row(row_id, question, texts[0] if answers else "", tuple(filter(None, texts[answers:])), garbage)
 
 
 def _is_clean(joined: str) -> bool:
-    """Whether each of the texts is what `clean` would make of it, as most are; False may be wrong, True is not."""
+    """Whether each of the texts, with a space between, is what `clean` would make of it, as most are; False may be
+    wrong, True is not: a space at the end of one would stand beside that between."""
     plain = not joined.encode().translate(None, _PLAIN) if joined.isascii() else joined.isprintable()
-    return (
-        plain
-        and "  " not in joined
-        and f" {SEAM}" not in joined
-        and f"{SEAM} " not in joined
-        and joined.strip() == joined
-    )
+    return plain and "  " not in joined and joined.strip() == joined
 
 
 def rows(found: dict[str, Any], source: str) -> Iterator[Row]:
@@ -111,5 +103,5 @@ def clean(text: str) -> str:
         if "  " not in text and text == text.strip():
             return text  # as most are
     else:
-        text = "".join(char if unicodedata.category(char) != "Cc" or char.isspace() else "" for char in text)
+        text = _CONTROL.sub("", text)
     return " ".join(text.split())

@@ -42,7 +42,8 @@ def first_leak(answer: str, wanted: str, hints: Sequence[str]) -> str | None:
     if not wanted:
         return next((hint for hint in hints if answer and answer in hint), None)
     together = "\n".join(hints)
-    if together.isascii() and wanted.partition(" ")[0] not in together.lower():
+    folded = together.lower() if together.isascii() else unicodedata.normalize("NFKC", together).casefold()
+    if wanted.partition(" ")[0] not in folded:
         return None  # as nearly all
     return next((hint for hint in hints if f" {wanted} " in f" {words(hint)} "), None)
 

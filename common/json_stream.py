@@ -2,6 +2,8 @@
 
 A regular expression finds where a member ends, orjson parses it: what is accepted is what orjson accepts, and ijson,
 measured beside it, is as fast on compact files and three times slower on indented ones (docs/dependencies.md).
+
+Where an object has many members they are parsed some hundred at once (common/json_pieces.py).
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import orjson
+
+from common import json_pieces
+from common.json_pieces import Cutter, Members
 
 CHUNK = 1 << 20  #: bytes read at a time, at least
 BOM = b"\xef\xbb\xbf"
@@ -48,38 +53,45 @@ class BadJson(ValueError):
 
 
 class Opened:
-    """Stands for an object whose members follow one by one."""
+    """Stands for an object whose members follow."""
 
 
 OPENED = Opened()
 
 
-def members(path: Path, opens: Callable[[Trail], bool]) -> Iterator[tuple[Trail, Any]]:
+def members(
+    path: Path, opens: Callable[[Trail], bool], many: Callable[[Trail], bool] = lambda trail: False
+) -> Iterator[tuple[Trail, Any]]:
     """(trail, value) of each member, in the file's order; the top has the trail ().
 
     An object at whose trail `opens` says so comes as OPENED, and its members after it; anything else comes whole.
-    Equal keys come as often as they stand there. Raises BadJson, when it is met, and OSError.
+    Where `many` says so for such an object, its members come whole too, and may come as Members.
+    Equal keys come as often as they stand there, among Members once. Raises BadJson, when it is met, and OSError.
     """
     with path.open("rb") as file:
         reader = _Reader(file)
         try:
-            yield from _walk(reader, opens)
+            yield from _walk(reader, opens, many)
         except BadJson as exc:
             raise _located(path, exc) from None
 
 
-def _walk(reader: _Reader, opens: Callable[[Trail], bool]) -> Iterator[tuple[Trail, Any]]:
+def _walk(
+    reader: _Reader, opens: Callable[[Trail], bool], many: Callable[[Trail], bool]
+) -> Iterator[tuple[Trail, Any]]:
     trails: list[Trail] = []  # of the objects that are open
     trail: Trail = ()
     while True:
         if reader.peek() == b"{" and opens(trail):
             yield trail, OPENED
             trails.append(trail)
-            reader.open()
+            reader.open(many=many(trail))
         else:
             yield trail, reader.value()
             if not trails:
                 break
+        while found := reader.some():
+            yield trails[-1], found
         while (key := reader.next_key()) is None:
             trails.pop()
             if not trails:
@@ -103,6 +115,7 @@ class _Reader:
         self._mark_tail = 0  # how many bytes of the mark are the member's
         self._length = 0  # of the last member that was bracketed
         self._last = b""  # that member, until what follows it is known
+        self._cut = Cutter()
 
     def peek(self) -> bytes:
         """The next byte that is no white space; the reader stands at it."""
@@ -112,10 +125,23 @@ class _Reader:
         self._pos = match.end()
         return self._window[self._pos : self._pos + 1]
 
-    def open(self) -> None:
+    def open(self, *, many: bool) -> None:
         self._pos += 1
         self._first = self._regular = True
         self._mark = self._last = b""
+        self._cut.begin(many=many)
+
+    def some(self) -> Members | None:
+        """The object's next members, as many as a piece holds, the reader past them; None where none can be had so."""
+        if self._first or not self._cut.hopeful:
+            return None
+        if len(self._window) - self._pos < json_pieces.PIECE:
+            self._more()
+        found = self._cut.members(self._window, self._pos)
+        if found is None:
+            return None
+        self._pos, self._last = found[1], b""
+        return found[0]
 
     def next_key(self) -> str | None:
         """The key of the object's next member, the reader before its value; or None, the reader past the object."""
@@ -136,6 +162,7 @@ class _Reader:
             self._pos += 1
             self._first = False
             self._mark = self._last = b""
+            self._cut.begin(many=False)
             return None
         if not self._first:
             if byte != b",":
@@ -156,7 +183,9 @@ class _Reader:
         byte = self.peek()
         if byte in b"{[":
             guessed = self._guessed() if self._mark else None
-            return self._bracketed_value() if guessed is None else guessed
+            value = self._bracketed_value() if guessed is None else guessed
+            self._cut.learn(value)
+            return value
         if byte == b'"':
             return self._parse(self._matched(_WHOLE_STRING))
         if byte in b",:}]":

@@ -22,7 +22,7 @@ def ask(question: str, answer: str, n: int) -> str:
 
 def numbered(hints: Sequence[str]) -> str:
     """What the assistant answers."""
-    return "\n".join(f"{number}. {hint}" for number, hint in enumerate(hints, 1))
+    return "\n".join([f"{number}. {hint}" for number, hint in enumerate(hints, 1)])
 
 
 def training_row(

@@ -6,8 +6,7 @@ Memory grows by some 200 bytes a row (its id, and where its line stands); texts 
 from __future__ import annotations
 
 import random
-from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ from common.errors import InvalidSpec
 from common.gates import GATES, Finding, Overlap, first_leak, short, words
 from common.spec import DatasetSpec
 from common.spool import Spool
-from common.subset import Subset, read_subsets
+from common.subset import CODES, KEPT, ODD, Subset, read_subsets
+from common.wording import Keys
 
 Render = Callable[[Row], bytes]
 
@@ -32,54 +32,35 @@ class _Training:
         self.clear()
 
     def clear(self) -> None:
-        self.lines, self.keys = Spool(), Spool()
-        self._questions, self._answers = array("q"), array("q")  # hashes of the keys: most rows are told apart by them
+        self.lines, self.keys = Spool(), Keys()
         self.found = {gate: Finding() for gate in GATES}
 
-    def take(self, number: int, found: Row, instance: dict[str, Any]) -> str:
-        reason = trainable(found)
-        if reason:
-            self.skip(number)
-            return reason
-        self._forget(number)
-        question, answer = words(found.question), words(found.answer)
-        self._put(number, question, answer)
-        if self._render is not None:
-            self.lines.put(number, self._render(found))
-        leak = first_leak(found.answer, answer, found.hints)
-        if leak:
-            self.found["answer_in_hint"].add(number, f"{found.id}: {found.answer!r} is in {short(leak)}")
-        if found.mojibake:
-            self.found["mojibake"].add(number, f"{found.id}: {short(found.mojibake)}")
-        return ""
-
-    def skip(self, number: int) -> None:
-        self._forget(number)
-        self._put(number)
-        if self._render is not None:
-            self.lines.put(number, b"")
-
-    def _put(self, number: int, question: str = "", answer: str = "") -> None:
-        self.keys.put(number, f"{question}\n{answer}".encode())
-        for hashes, text in ((self._questions, question), (self._answers, answer)):
-            if number == len(hashes):
-                hashes.append(hash(text))
-            else:
-                hashes[number] = hash(text)
-
-    def _forget(self, number: int) -> None:
-        if number < len(self.keys):
+    def take(self, first: int, found: Sequence[Row | None], instances: Iterable[Any]) -> bytearray:
+        if first < len(self.keys):
             for finding in self.found.values():
-                finding.forget(number)
+                finding.forget(first)
+        codes = bytearray(ODD if one is None else CODES[trainable(one)] for one in found)
+        of_use = [one if code == KEPT else None for code, one in zip(codes, found, strict=True)]
+        self.keys.put(first, of_use)
+        if self._render is not None:
+            self.lines.put(first, [b"" if one is None else self._render(one) for one in of_use])
+        self._look(first, of_use)
+        return codes
+
+    def _look(self, first: int, of_use: Sequence[Row | None]) -> None:
+        """What the gates find in one row alone."""
+        for number, one in enumerate(of_use, first):
+            if one is None:
+                continue
+            leak = first_leak(one.answer, words(one.answer), one.hints)
+            if leak:
+                self.found["answer_in_hint"].add(number, f"{one.id}: {one.answer!r} is in {short(leak)}")
+            if one.mojibake:
+                self.found["mojibake"].add(number, f"{one.id}: {short(one.mojibake)}")
 
     def compare(self, kept: list[int], asked: Overlap, names: list[str]) -> None:
         """Which of the rows are asked too."""
-        self.keys.flush()
-        questions, answers = set(map(hash, asked.questions)), set(map(hash, asked.answers))
-        for number in kept:
-            if self._questions[number] not in questions and self._answers[number] not in answers:
-                continue
-            question, _, answer = self.keys.get(number).decode().partition("\n")
+        for number, question, answer in self.keys.alike(kept, asked):
             same = asked.find(question, answer)
             if same:
                 kind, other = same
@@ -88,29 +69,27 @@ class _Training:
 
 
 class _Questions:
-    """Of each question to ask: its instance; and all of them, to compare with."""
+    """Of each question to ask: its instance, and what it is compared by."""
 
-    def __init__(self, limit: int | None) -> None:
-        self._limit = limit
+    def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        self.instances = Spool()
-        self.overlap = Overlap()
-        self._asked = 0
+        self.instances, self.keys = Spool(), Keys()
 
-    def take(self, number: int, found: Row, instance: dict[str, Any]) -> str:
-        if not (found.question and found.answer):
-            self.skip(number)
-            return "no_answer" if found.question else "no_question"
-        self.instances.put(number, orjson.dumps(instance))
-        if self._limit is None or self._asked < self._limit:
-            self.overlap.add(found.question, found.answer)
-        self._asked += 1
+    def take(self, first: int, found: Sequence[Row | None], instances: Iterable[Any]) -> bytearray:
+        codes = bytearray(ODD if one is None else CODES[_askable(one)] for one in found)
+        of_use = [one if code == KEPT else None for code, one in zip(codes, found, strict=True)]
+        self.keys.put(first, of_use)
+        pieces = [b"" if one is None else orjson.dumps(whole) for one, whole in zip(of_use, instances, strict=True)]
+        self.instances.put(first, pieces)
+        return codes
+
+
+def _askable(found: Row) -> str:
+    if found.question and found.answer:
         return ""
-
-    def skip(self, number: int) -> None:
-        self.instances.put(number, b"")
+    return "no_answer" if found.question else "no_question"
 
 
 @dataclass(slots=True)
@@ -127,13 +106,13 @@ class Selection:
     @property
     def training_bytes(self) -> int:
         """Of the training file, where its lines were made."""
-        return sum(self._lines.size(number) for number in self._train)
+        return self._lines.total(self._train)
 
     def training_lines(self, seed: int) -> Iterator[bytes]:
         """In the order that the seed gives: by a generator of its own, so that nothing else counts."""
         order = list(self._train)
         random.Random(seed).shuffle(order)  # noqa: S311  # an order, no secret
-        return map(self._lines.get, order)
+        return self._lines.many(order)
 
     def questions(self) -> Iterator[tuple[str, bytes]]:
         """(id, the instance as JSON) in the file's order."""
@@ -148,7 +127,7 @@ def select(
 ) -> Selection:
     """Raises InvalidSpec when the file is no HintEval JSON, nothing is left to train on or to ask, or a gate blocks;
     OSError when it cannot be read. `render` makes a row's line of the training file; `check` is called now and then."""
-    training, questions = _Training(render), _Questions(wanted.test_limit)
+    training, questions = _Training(render), _Questions()
     train = Subset("train", wanted.train, wanted.source, training)
     test = Subset("test", wanted.test, wanted.source, questions)
     names = read_subsets(path, wanted.source, (train, test), check)
@@ -162,7 +141,10 @@ def select(
     asked = [(ids[number], number) for number in test.kept()[: wanted.test_limit]]
     if not asked:
         raise InvalidSpec(f"dataset.test: no row of subset {wanted.test!r} of {source} has a question and an answer")
-    training.compare(kept, questions.overlap, list(train.ids))
+    overlap = Overlap()
+    for question, answer in questions.keys.texts(number for _, number in asked):
+        overlap.add(question, answer)
+    training.compare(kept, overlap, list(train.ids))
     kept, counts = _gated(kept, training.found, wanted)
     training.lines.flush()
     questions.instances.flush()

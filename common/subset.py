@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
 from common.dataset import Row, refuse_pickle, row
 from common.errors import InvalidSpec
+from common.json_pieces import Members
 from common.json_stream import OPENED, BadJson, Trail, members
 
 CHECK_EVERY = 2000  #: instances between two calls of `check`
 MOST_NAMES = 20  #: subsets that a sentence lists
 
 KEPT = 0  #: the code of a row that is of use; the others index REASONS
-REASONS = ("", "no_question", "no_answer", "no_hints", "template_tokens", "odd")
-ODD = REASONS.index("odd")
+REASONS = ("", "no_question", "no_answer", "no_hints", "template_tokens", "odd", "no_object")
+CODES = {reason: code for code, reason in enumerate(REASONS)}
+ODD, NO_OBJECT = CODES["odd"], CODES["no_object"]
 
 
 class Taker(Protocol):
@@ -25,11 +29,9 @@ class Taker(Protocol):
     def clear(self) -> None:
         """Forget all rows."""
 
-    def take(self, number: int, found: Row, instance: dict[str, Any]) -> str:
-        """'' when the row is of use, else why not: one of REASONS."""
-
-    def skip(self, number: int) -> None:
-        """The row of that number is odd."""
+    def take(self, first: int, found: Sequence[Row | None], instances: Iterable[Any]) -> bytearray:
+        """Rows that follow those that were taken, or one of these again, `first` being the number of the first one.
+        Of each whether it is of use, as a code. None is an odd one."""
 
 
 class Subset:
@@ -52,20 +54,28 @@ class Subset:
         self._codes.clear()
         self._taker.clear()
 
-    def add(self, row_id: str, instance: Any) -> None:
-        if not isinstance(instance, dict):
-            self._whole = False
-            return
-        number = self.ids.setdefault(row_id, len(self.ids))
-        try:
-            code = REASONS.index(self._taker.take(number, row(row_id, instance, self._source), instance))
-        except InvalidSpec:
-            code = ODD
-            self._taker.skip(number)
-        if number == len(self._codes):
-            self._codes.append(code)
+    def add(self, found: Mapping[str, Any]) -> None:
+        first = len(self.ids)
+        if self.ids.keys().isdisjoint(found):
+            self.ids.update(zip(found, range(first, first + len(found)), strict=True))
+            self._take(first, found)
         else:
-            self._codes[number] = code
+            for row_id, instance in found.items():
+                self._take(self.ids.setdefault(row_id, len(self.ids)), {row_id: instance})
+
+    def _take(self, first: int, found: Mapping[str, Any]) -> None:
+        rows = [self._row(row_id, instance) for row_id, instance in found.items()]
+        codes = self._taker.take(first, rows, found.values())
+        if None in rows:
+            for number, instance in enumerate(found.values()):
+                codes[number] = codes[number] if isinstance(instance, dict) else NO_OBJECT
+        self._codes[first : first + len(rows)] = codes
+
+    def _row(self, row_id: str, instance: Any) -> Row | None:
+        try:
+            return row(row_id, instance, self._source)
+        except InvalidSpec:
+            return None
 
     def check(self, names: Iterable[str]) -> None:
         """Raises InvalidSpec when it is none of the file's subsets, odd, empty, or has an odd row."""
@@ -73,7 +83,7 @@ class Subset:
             have = ", ".join(sorted(names)[:MOST_NAMES]) or "none"
             raise InvalidSpec(f"dataset.{self._key}: {self._source} has no subset {self.name!r}; it has: {have}")
         where = f"dataset.{self._key}: subset {self.name!r} of {self._source}"
-        if not self._whole:
+        if not self._whole or NO_OBJECT in self._codes:
             raise InvalidSpec(f"{where} is not HintEval JSON: `instances` is no object")
         if not self.ids:
             raise InvalidSpec(f"{where} is empty")
@@ -101,10 +111,11 @@ def read_subsets(path: Path, source: str, wanted: Sequence[Subset], check: Calla
         refuse_pickle(source, file.read(2))
     found = _Pass(wanted)
     try:
-        for count, (trail, value) in enumerate(members(path, _opens)):
-            if count % CHECK_EVERY == 0:
-                check()
-            found.see(trail, value)
+        with _uncollected():
+            for count, (trail, value) in enumerate(members(path, _opens, _many)):
+                if isinstance(value, Members) or count % CHECK_EVERY == 0:
+                    check()
+                found.see(trail, value)
     except BadJson as exc:
         if exc.not_utf8:
             raise InvalidSpec(f"dataset.source: {source} is not UTF-8 (byte {exc.at})") from exc
@@ -117,8 +128,24 @@ def read_subsets(path: Path, source: str, wanted: Sequence[Subset], check: Calla
     return found.names
 
 
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """No search for cycles, of which JSON has none: in a process that has imported much it took most of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _opens(trail: Trail) -> bool:
     return not trail or (trail[0] == "subsets" and (len(trail) < 3 or (len(trail) == 3 and trail[2] == "instances")))
+
+
+def _many(trail: Trail) -> bool:
+    return len(trail) == 3
 
 
 class _Pass:
@@ -134,8 +161,9 @@ class _Pass:
         opened = value is OPENED
         match trail:
             case (_, name, _, row_id):
-                for subset in self._of(name):
-                    subset.add(row_id, value)
+                self._add(name, {row_id: value})
+            case (_, name, _) if isinstance(value, Members):
+                self._add(name, value)
             case (_, name, "instances"):
                 for subset in self._of(name):
                     subset.begin(there=True, whole=opened)
@@ -145,6 +173,10 @@ class _Pass:
                 self.names = set() if opened else None
                 for subset in chain.from_iterable(self._named.values()):
                     subset.begin(there=False)
+
+    def _add(self, name: str, found: Mapping[str, Any]) -> None:
+        for subset in self._of(name):
+            subset.add(found)
 
     def _begin(self, name: str, opened: bool) -> None:
         assert self.names is not None, "the object of the subsets was opened"

@@ -20,7 +20,8 @@ def line_of(spec: JobSpec) -> Callable[[Row], bytes]:
     shape = spec.finetune.format
 
     def line(row: Row) -> bytes:
-        return orjson.dumps(training_row(shape, row.question, row.answer, row.hints)) + b"\n"
+        made = training_row(shape, row.question, row.answer, row.hints)
+        return orjson.dumps(made, option=orjson.OPT_APPEND_NEWLINE)
 
     return line
 
