@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from common.commands import Commands, Wanted
@@ -52,8 +53,10 @@ def _nothing(target: JobState) -> Stage:
 class AtOnce:
     """The ports of the hints queue, answering without any work."""
 
-    def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
-        return Answer(tuple(f"hint {number}" for number in range(wanted.num_of_hints)))
+    def begin(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Future[Answer]:
+        answered: Future[Answer] = Future()
+        answered.set_result(Answer(tuple(f"hint {number}" for number in range(wanted.num_of_hints))))
+        return answered
 
     def missing(self, metric: Metric, sentence_model: str) -> str:
         return ""
@@ -69,8 +72,12 @@ class Asking(AtOnce):
         import httpx
 
         self._client = httpx.Client(base_url=settings.chat_url, timeout=60)
+        self._threads = ThreadPoolExecutor(8)
 
-    def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
+    def begin(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Future[Answer]:
+        return self._threads.submit(self._ask, model, question)
+
+    def _ask(self, model: str, question: str) -> Answer:
         body = {"model": model, "messages": [{"role": "user", "content": question}]}
         told = self._client.post("/chat/completions", json=body).raise_for_status().json()
         return Answer(tuple(told["choices"][0]["message"]["content"].splitlines()))

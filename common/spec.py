@@ -144,7 +144,7 @@ class GenerateSpec(_Part):
     """How hints are asked for."""
 
     num_of_hints: Annotated[int, Field(ge=1, le=50)] = 2
-    batch_size: Annotated[int, Field(ge=1, le=256)] = 5  #: requests in flight
+    batch_size: Annotated[int, Field(ge=1, le=1000)] = 5  #: requests in flight
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     max_tokens: Annotated[int, Field(ge=1, le=32768)] = 512  #: of one whole answer, all its hints

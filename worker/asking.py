@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import orjson
@@ -20,13 +21,13 @@ def ask(
 ) -> None:
     """`keep` gets question id -> piece as answers come. Raises Resting, Transient, Permanent."""
 
-    def call(row: Row) -> Answer:
-        return model.ask(name, row.question, row.answer, wanted)
+    def begin(row: Row) -> Future[Answer]:
+        return model.begin(name, row.question, row.answer, wanted)
 
     def take(batch: list[tuple[Row, Answer]]) -> None:
         keep({row.id: json.dumps(_piece(answer, wanted)) for row, answer in batch})
 
-    Window(wanted.batch_size, call).slide(todo, take)
+    Window(wanted.batch_size, begin).slide(todo, take)
 
 
 def with_hints(subset: Mapping[str, Any], pieces: Mapping[str, str], name: str) -> tuple[bytes, dict[str, int]]:

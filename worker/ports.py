@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -115,10 +116,10 @@ class Answer:
 
 
 class HintModel(Protocol):
-    """A deployed model that writes hints. May be called from many threads."""
+    """A deployed model that writes hints."""
 
-    def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
-        """Raises Transient or Permanent, in the platform's words."""
+    def begin(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Future[Answer]:
+        """Ask, and wait for nothing. In an answer's place stands Transient or Permanent, in the platform's words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from common.errors import Permanent
 from common.metrics import Metric, is_judged
 from common.spec import EvaluateSpec, JudgeSpec
 from worker.ports import Item, Judge, Ports, Score, Unscorable
-from worker.window import Window
+from worker.window import Window, in_threads
 
 CHUNK = 50  #: questions between two looks at whether to go on
 MOST_REASON = 500  #: characters of a reason that are kept
@@ -153,7 +153,8 @@ class Judging:
             self._watch.progress(done, total)
             self._watch.check()
 
-        Window(self._wanted.batch_size, call).slide(todo, take)
+        with in_threads(self._wanted.batch_size, call) as begin:
+            Window(self._wanted.batch_size, begin).slide(todo, take)
 
     def _key(self, one: Item) -> str:
         return f"{self._metric} {_digest(self._wanted.model, one.question, one.answer, one.hints[0])}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,14 @@ class FakeHintModel:
         self.asked: list[str] = []
         self.faults: dict[str, HintrelayError] = {}
         self.surplus = surplus
+
+    def begin(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Future[Answer]:
+        answered: Future[Answer] = Future()
+        try:
+            answered.set_result(self.ask(model, question, answer, wanted))
+        except HintrelayError as exc:
+            answered.set_exception(exc)
+        return answered
 
     def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
         self.asked.append(question)

@@ -65,7 +65,8 @@ def test_what_is_asked_is_word_for_word_what_was_trained() -> None:
         from common.spec import GenerateSpec
         hinteval.load()
         model = hinteval.HintEvalModel(base_url=f"http://127.0.0.1:{server.server_port}/v1", api_key="k")
-        answer = model.ask("m", "What is it?", 'a "quoted" one', GenerateSpec(num_of_hints=2, max_tokens=64))
+        wanted = GenerateSpec(num_of_hints=2, max_tokens=64)
+        answer = model.begin("m", "What is it?", 'a "quoted" one', wanted).result(20)
         from common.prompts import training_row
         trained = training_row("messages", "What is it?", 'a "quoted" one', ["a", "b"])["messages"]
         print(json.dumps({"asked": bodies[0]["messages"], "trained": trained, "hints": list(answer.hints),

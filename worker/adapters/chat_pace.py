@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from common.errors import Busy
@@ -29,3 +30,18 @@ def at_pace(pace: Pace, call: Callable[[], T]) -> T:
         except Busy:
             if time.monotonic() >= until:
                 raise
+
+
+async def at_pace_async(pace: Pace, call: Callable[[], Awaitable[T]]) -> T:
+    """The same for a call that is awaited. A pace asks Redis and sleeps: never on the loop."""
+    loop, until = asyncio.get_running_loop(), time.monotonic() + PATIENCE_S
+    while True:
+        if not isinstance(pace, Unpaced):
+            await loop.run_in_executor(None, pace.before)
+        try:
+            return await call()
+        except Busy as exc:
+            if time.monotonic() >= until:
+                raise
+            if isinstance(pace, Unpaced):
+                await asyncio.sleep(min(exc.after_s or 0.5, PATIENCE_S))

@@ -10,26 +10,21 @@ import contextlib
 import importlib
 import logging
 import os
-import threading
 import warnings
 from collections.abc import Iterator
-from functools import cache
+from concurrent.futures import Future
+from functools import cache, partial
 from typing import Any
-
-import httpx
 
 from common.errors import Busy, ConfigurationError, Permanent, Transient
 from common.metric_models import SPACY_MODEL
 from common.spec import GenerateSpec
-from worker.adapters.chat_pace import at_pace, pace_of
-from worker.adapters.together_errors import learn, platform_words, retry_after
-from worker.pacing import Paces
+from worker.adapters.chat import ChatClient, Loop
+from worker.adapters.chat_pace import at_pace_async, pace_of
+from worker.adapters.together_errors import platform_words, retry_after
+from worker.pacing import Pace, Paces
 from worker.parsing import parse_hints
 from worker.ports import Answer
-
-ASK_TIMEOUT_S = 60.0  #: of one request; HintEval's own is 600 s
-ASK_RETRIES = 2
-
 
 #: variables of its import that stay: its folders, and that deepeval reports nothing, which it asks at each call
 _KEPT = {"HINTEVAL_CACHE_DIR", "HINTEVAL_CHECKPOINT_DIR", "DEEPEVAL_TELEMETRY_OPT_OUT"}
@@ -98,74 +93,55 @@ def _lend_spacy_model() -> None:
 
 
 class HintEvalModel:
-    """The HintModel port: HintEval's AnswerAware, one object a thread (it is not safe to share)."""
+    """The HintModel port: the prompt and the request are those of HintEval's AnswerAware, sent by our own client.
+
+    Its `generate` is a batch with a barrier that loses all for one fault, and its parser loses hints: neither is used.
+    """
 
     def __init__(self, *, base_url: str, api_key: str, paces: Paces | None = None) -> None:
         self._base_url = base_url
         self._api_key = api_key
         self._paces = paces
-        self._local = threading.local()
+        self._loop = Loop()
+        self._made: tuple[object, Any] = (None, None)
 
-    def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
-        return at_pace(pace_of(self._paces, model), lambda: self._ask(model, question, answer, wanted))
+    def begin(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Future[Answer]:
+        pace = pace_of(self._paces, model)
+        asker = self._asker(model, wanted, pace)
+        return self._loop.begin(at_pace_async(pace, partial(self._ask, asker, model, question, answer)))
 
-    def _ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
-        from hinteval.cores import Instance
+    def close(self) -> None:
+        """The connections."""
+        self._loop.close()
 
-        heard: list[list[str]] = []
-
-        def parse(text: str) -> list[str]:
-            heard.append(parse_hints(text))
-            return heard[-1]
-
-        asker = self._asker(model, wanted)
-        asker._hint_generator.parse_llm_response = parse
+    async def _ask(self, asker: Any, model: str, question: str, answer: str) -> Answer:
         try:
-            asker.generate([Instance.from_strings(question, [answer], [])])
+            _, text = await asker._hint_thread((question, answer))
         except AttributeError as exc:  # the platform answered without content
-            if not heard:
-                raise Transient("the model answered without text", code="odd_answer") from exc
+            raise Transient("the model answered without text", code="odd_answer") from exc
         except Exception as exc:
             raise translate(exc, model) from exc
-        return Answer(tuple(heard[0] if heard else ()))
+        return Answer(tuple(parse_hints(text)))
 
-    def _asker(self, model: str, wanted: GenerateSpec) -> Any:
-        key = (model, wanted)
-        if getattr(self._local, "key", None) != key:
-            self._local.asker = self._make(model, wanted)
-            self._local.key = key
-        return self._local.asker
+    def _asker(self, model: str, wanted: GenerateSpec, pace: Pace) -> Any:
+        if self._made[0] != (model, wanted):
+            self._made = (model, wanted), self._make(model, wanted, pace)
+        return self._made[1]
 
-    def _make(self, model: str, wanted: GenerateSpec) -> Any:
+    def _make(self, model: str, wanted: GenerateSpec, pace: Pace) -> Any:
         from hinteval.model import AnswerAware
-        from openai import AsyncOpenAI
 
         asker = AnswerAware(
             model_name=model,
             api_key=self._api_key,
             base_url=self._base_url,
             num_of_hints=wanted.num_of_hints,
-            parse_llm_response=parse_hints,
             temperature=wanted.temperature,
             top_p=wanted.top_p,
             max_tokens=wanted.max_tokens,
-            batch_size=1,
             checkpoint=False,
-        )
-        pace = pace_of(self._paces, model)
-
-        async def told(response: httpx.Response) -> None:
-            learn(pace, response)
-
-        # a plain httpx client: OpenAI's own closes itself on a loop that has ended with its thread, and complains aloud
-        asker._hint_generator.client = AsyncOpenAI(
-            base_url=self._base_url,
-            api_key=self._api_key,
-            max_retries=ASK_RETRIES,
-            http_client=httpx.AsyncClient(
-                timeout=httpx.Timeout(ASK_TIMEOUT_S, connect=5.0), event_hooks={"response": [told]}
-            ),
-        )
+        )._hint_generator
+        asker.client = ChatClient(self._loop, base_url=self._base_url, api_key=self._api_key, pace=pace)
         return asker
 
 

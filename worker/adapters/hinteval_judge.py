@@ -20,8 +20,9 @@ import httpx
 
 from common.errors import Busy, HintrelayError, Permanent, Transient
 from common.metrics import Metric
+from worker.adapters.chat import ASK_RETRIES, ASK_TIMEOUT_S
 from worker.adapters.chat_pace import at_pace, pace_of
-from worker.adapters.hinteval import ASK_RETRIES, ASK_TIMEOUT_S, contained, translate
+from worker.adapters.hinteval import contained, translate
 from worker.adapters.judge_replies import is_candidate, is_yes_or_no, quoted, says_level, text_of
 from worker.adapters.together_errors import learn, not_to_repeat
 from worker.pacing import Pace, Paces

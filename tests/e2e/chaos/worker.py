@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import httpx
@@ -26,8 +27,12 @@ class PlainModel:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.chat_url + "/chat/completions"
         self._key = settings.api_key.get_secret_value()
+        self._threads = ThreadPoolExecutor(8)
 
-    def ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
+    def begin(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Future[Answer]:
+        return self._threads.submit(self._ask, model, question, answer, wanted)
+
+    def _ask(self, model: str, question: str, answer: str, wanted: GenerateSpec) -> Answer:
         messages = [
             {"role": "system", "content": prompts.SYSTEM},
             {"role": "user", "content": prompts.ask(question, answer, wanted.num_of_hints)},
