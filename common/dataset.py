@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,9 +78,9 @@ def _is_clean(joined: str) -> bool:
     return plain and "  " not in joined and joined.strip() == joined
 
 
-def rows(found: dict[str, Any], source: str) -> Iterator[Row]:
-    """Every instance as a row, in the file's order. Raises InvalidSpec for one that is not HintEval's."""
-    return (row(row_id, instance, source) for row_id, instance in found.items())
+def rows(found: Iterable[tuple[str, dict[str, Any]]], source: str) -> Iterator[Row]:
+    """Instances as rows, as they come. Raises InvalidSpec for one that is not HintEval's."""
+    return (row(row_id, instance, source) for row_id, instance in found)
 
 
 def trainable(row: Row) -> str:

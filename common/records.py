@@ -170,6 +170,16 @@ class Records:
         with reaching(self.url):
             return dict(self.client.hgetall(Keys.pieces(job_id)))
 
+    def piece_ids(self, job_id: str) -> set[str]:
+        with reaching(self.url):
+            return set(self.client.hkeys(Keys.pieces(job_id)))
+
+    def pieces_of(self, job_id: str, names: Sequence[str]) -> dict[str, str]:
+        """Some of them; a name that is not there is left out."""
+        with reaching(self.url):
+            values = self.client.hmget(Keys.pieces(job_id), list(names))
+        return {name: text for name, text in zip(names, values, strict=True) if text is not None}
+
     def owners(self, keys: Sequence[str]) -> list[tuple[str, str] | None]:
         """For each idempotency key (job id, digest of what it was made from), or None."""
         with reaching(self.url):

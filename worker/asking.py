@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -15,9 +16,13 @@ from common.spec import GenerateSpec
 from worker.ports import Answer, HintModel
 from worker.window import Window
 
+AT_ONCE = 200  #: questions whose answers are read in one round trip
+
+Instance = dict[str, Any]  #: HintEval's, of its JSON
+
 
 def ask(
-    todo: Sequence[Row], name: str, wanted: GenerateSpec, model: HintModel, keep: Callable[[dict[str, str]], None]
+    todo: Iterable[Row], name: str, wanted: GenerateSpec, model: HintModel, keep: Callable[[dict[str, str]], None]
 ) -> None:
     """`keep` gets question id -> piece as answers come. Raises Resting, Transient, Permanent."""
 
@@ -30,23 +35,37 @@ def ask(
     Window(wanted.batch_size, begin).slide(todo, take)
 
 
-def with_hints(subset: Mapping[str, Any], pieces: Mapping[str, str], name: str) -> tuple[bytes, dict[str, int]]:
-    """HintEval JSON of one subset: the questions as they were, with the model's hints on them; and counts."""
-    instances = {}
-    counts = {"hints_missing": 0, "hints_surplus": 0, "hints_with_answer": 0}
-    for row_id, instance in subset["instances"].items():
-        piece = json.loads(pieces[row_id])
-        counts["hints_missing"] += max(0, piece["asked"] - piece["received"])
-        counts["hints_surplus"] += max(0, piece["received"] - piece["asked"])
+class Hinted:
+    """HintEval JSON of one subset, in pieces: the questions as they were, with the model's hints on them.
+
+    `answers` gives the stored answers of some questions, by id. The counts are right once all was gone through.
+    """
+
+    def __init__(
+        self, asked: Iterable[tuple[str, Instance]], answers: Callable[[Sequence[str]], Mapping[str, str]], name: str
+    ) -> None:
+        self._asked = asked
+        self._answers = answers
+        self._name = name
+        self.counts = {"hints_missing": 0, "hints_surplus": 0, "hints_with_answer": 0}
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b'{"name":' + orjson.dumps(self._name) + b',"metadata":{},"instances":{'
+        source, comma = iter(self._asked), b""
+        while some := dict(islice(source, AT_ONCE)):
+            answers = self._answers(list(some))
+            made = {row_id: self._one(instance, json.loads(answers[row_id])) for row_id, instance in some.items()}
+            yield comma + orjson.dumps(made)[1:-1]
+            comma = b","
+        yield b"}}"
+
+    def _one(self, instance: Instance, piece: dict[str, Any]) -> Instance:
+        self.counts["hints_missing"] += max(0, piece["asked"] - piece["received"])
+        self.counts["hints_surplus"] += max(0, piece["received"] - piece["asked"])
         hints = [_hint(text, instance) for text in piece["hints"]]
-        counts["hints_with_answer"] += sum("hintrelay" in hint["metadata"] for hint in hints)
+        self.counts["hints_with_answer"] += sum("hintrelay" in hint["metadata"] for hint in hints)
         told = {key: piece[key] for key in ("asked", "received")}
-        instances[row_id] = {
-            **instance,
-            "hints": hints,
-            "metadata": {**(instance.get("metadata") or {}), "hintrelay": told},
-        }
-    return orjson.dumps({"name": name, "metadata": {}, "instances": instances}), counts
+        return {**instance, "hints": hints, "metadata": {**(instance.get("metadata") or {}), "hintrelay": told}}
 
 
 def _piece(answer: Answer, wanted: GenerateSpec) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from common.errors import Permanent
 from common.job import Job
 from common.metrics import METRICS, Metric
 from common.spec import JobSpec
-from worker.asking import ask, with_hints
+from worker.asking import Hinted, ask
 from worker.expenses import paying
 from worker.ports import Desk, Ports
 from worker.scoring import Scored, score
 from worker.shared import Awaited, SharedShelf, Turn, fingerprint, once
 from worker.statistics import paired, summary
-from worker.written import item_of, questions, values_of, write
+from worker.written import Questions, item_of, values_of, write
 
 
 def answers_as(spec: JobSpec) -> str:
@@ -101,9 +101,9 @@ def _serverless(name: str, ports: Ports) -> bool:
 
 def _hints(job: Job, ports: Ports, desk: Desk, turn: Turn, name: str) -> bytes:
     spec = job.spec
-    subset = questions(job, ports)
+    questions = Questions(job, ports)
     known = turn.shelf.kept()
-    asked = list(rows(subset["instances"], spec.dataset.source))
+    asked = list(rows(questions, spec.dataset.source))
     todo = [row for row in asked if row.id not in known]
     done = len(asked) - len(todo)
 
@@ -116,7 +116,8 @@ def _hints(job: Job, ports: Ports, desk: Desk, turn: Turn, name: str) -> bytes:
 
     if todo:
         ask(todo, _address(job, ports, desk, name), spec.generate, ports.hint_model, keep)
-    return with_hints(subset, turn.shelf.kept(), spec.dataset.test)[0]
+    kept = turn.shelf.kept()
+    return b"".join(Hinted(questions, lambda _: kept, spec.dataset.test))
 
 
 def _scores(job: Job, ports: Ports, desk: Desk, turn: Turn, data: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from common.budgets import Budget
@@ -60,6 +60,12 @@ class JobDesk:
 
     def kept(self) -> dict[str, str]:
         return self._store.pieces(self._job.id)
+
+    def kept_ids(self) -> set[str]:
+        return self._store.piece_ids(self._job.id)
+
+    def kept_of(self, names: Sequence[str]) -> dict[str, str]:
+        return self._store.pieces_of(self._job.id, names)
 
     def intend(self, most: int | None) -> int | None:
         word, under_way = self._store.admit(self._held.lease, most)

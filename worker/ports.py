@@ -202,6 +202,12 @@ class Desk(Protocol):
     def kept(self) -> dict[str, str]:
         """The pieces that were stored, by this attempt or an earlier one."""
 
+    def kept_ids(self) -> set[str]:
+        """The names of the pieces that were stored."""
+
+    def kept_of(self, names: Sequence[str]) -> dict[str, str]:
+        """Some of the pieces that were stored."""
+
     def intend(self, most: int | None) -> int | None:
         """Write that a run is about to be paid for, where fewer than `most` are under way.
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import orjson
-
 from common.job import Job
+from common.json_stream import members
 from common.metrics import METRICS
 from worker.ports import Item, Ports, Score
 from worker.scoring import Scored
 
 
-def questions(job: Job, ports: Ports) -> dict[str, Any]:
-    """The test questions."""
-    pointer = job.pointer("questions")
-    assert pointer is not None, "a prepared job has questions"
-    subset: dict[str, Any] = orjson.loads(ports.artifacts.get(pointer))
-    return subset
+class Questions:
+    """The test questions, (id, instance), read from their file as often as they are gone through: never all at once."""
+
+    def __init__(self, job: Job, ports: Ports) -> None:
+        pointer = job.pointer("questions")
+        assert pointer is not None, "a prepared job has questions"
+        self._path = ports.artifacts.local(pointer, ".json")
+
+    def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        for trail, value in members(self._path, lambda trail: trail in {(), ("instances",)}):
+            if len(trail) == 2:
+                yield trail[1], value
 
 
 def item_of(instance: dict[str, Any]) -> Item:

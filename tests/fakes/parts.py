@@ -164,6 +164,12 @@ class FakeDesk:
     def kept(self) -> dict[str, str]:
         return dict(self.pieces)
 
+    def kept_ids(self) -> set[str]:
+        return set(self.pieces)
+
+    def kept_of(self, names: Sequence[str]) -> dict[str, str]:
+        return {name: self.pieces[name] for name in names if name in self.pieces}
+
     def intend(self, most: int | None) -> int | None:
         self.check()
         if most is not None and self.under_way >= most:

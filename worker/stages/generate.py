@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from common.backoff import full_jitter
 from common.dataset import rows
 from common.errors import Permanent, Transient
-from common.job import Job
+from common.job import Job, Pointer
 from common.outcomes import Advance, Outcome, Reject, Snooze
 from common.states import JobState
-from worker.asking import ask, with_hints
+from worker.asking import Hinted, ask
 from worker.ports import Desk, Ports
 from worker.window import Resting
-from worker.written import questions
+from worker.written import Questions
 
 
 def generate(job: Job, ports: Ports, desk: Desk) -> Outcome:
-    """A window of `generate.batch_size` requests slides over the questions; what is stored is not asked again."""
+    """A window of `generate.batch_size` requests slides over the questions; what is stored is not asked again.
+
+    Questions are read as they are asked, answers as they are written: memory holds their ids and what is under way.
+    """
     spec, name = job.spec, job.deployment
     assert name is not None, "a deployed job has a name"
-    subset = questions(job, ports)
-    asked = list(rows(subset["instances"], spec.dataset.source))
-    stored = desk.kept()
-    todo = [row for row in asked if row.id not in stored]
-    done = len(asked) - len(todo)
-    desk.progress(done, len(asked))
+    asked = Questions(job, ports)
+    stored = desk.kept_ids()
+    ids = [row_id for row_id, _ in asked]
+    done, total = sum(row_id in stored for row_id in ids), len(ids)
+    todo = rows(((row_id, instance) for row_id, instance in asked if row_id not in stored), spec.dataset.source)
+    desk.progress(done, total)
 
     def keep(pieces: dict[str, str]) -> None:
         nonlocal done
         desk.keep(pieces)
         done += len(pieces)
-        desk.progress(done, len(asked))
+        desk.progress(done, total)
         desk.check()
 
     try:
@@ -42,9 +48,18 @@ def generate(job: Job, ports: Ports, desk: Desk) -> Outcome:
             raise
         # it gets on: that is waiting, not failing
         return Snooze(full_jitter(1, after_s=exc.after_s), f"the model paused: {exc.message}")
-    document, told = with_hints(subset, desk.kept(), spec.dataset.test)
-    hints = ports.artifacts.put(document)
-    return Advance(JobState.GENERATED, {"hints": hints.dump(), "counts": {**(job.facts.get("counts") or {}), **told}})
+    hinted = Hinted(asked, desk.kept_of, spec.dataset.test)
+    hints = _put(hinted, ports)
+    counts = {**(job.facts.get("counts") or {}), **hinted.counts}
+    return Advance(JobState.GENERATED, {"hints": hints.dump(), "counts": counts})
+
+
+def _put(hinted: Hinted, ports: Ports) -> Pointer:
+    with tempfile.TemporaryDirectory(prefix="hintrelay-") as folder:
+        path = Path(folder) / "hints.json"
+        with path.open("wb") as file:
+            file.writelines(hinted)
+        return ports.artifacts.put_file(path)
 
 
 def _start_again(why: str, name: str) -> Outcome:

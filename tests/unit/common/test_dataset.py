@@ -185,7 +185,7 @@ def test_an_instance_that_is_not_hintevals_is_refused_by_its_id(choose: Chooser,
         "dataset.source: instance 'q1' of x.json is not HintEval's: it needs"
     )
     with pytest.raises(InvalidSpec, match=r"dataset.source: instance 'q1' of x.json is not HintEval's: it needs"):
-        list(rows(subsets([instance(), bad])["train"]["instances"], "x.json"))
+        list(rows(subsets([instance(), bad])["train"]["instances"].items(), "x.json"))
 
 
 def test_text_becomes_one_line_without_control_characters() -> None:
@@ -194,7 +194,7 @@ def test_text_becomes_one_line_without_control_characters() -> None:
 
 
 def test_the_first_answer_is_the_answer() -> None:
-    (row,) = rows({"q": instance(answers=("one", "two"))}, "x")
+    (row,) = rows([("q", instance(answers=("one", "two")))], "x")
     assert row.answer == "one"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,25 @@ def test_what_was_stored_before_a_crash_is_not_asked_again(tmp_path: Path) -> No
     subset = orjson.loads(ports.artifacts.get(pointer(outcome.facts["hints"])))
     assert len(model.asked) == 2
     assert subset["instances"]["test_0"]["hints"][0]["hint"] == "kept"
+
+
+def test_answers_are_read_some_at_once_as_they_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.asking.AT_ONCE", 2)
+    ports = make_ports(tmp_path)
+    desk = ready_to_generate(ports)
+    read: list[list[str]] = []
+    kept_of = desk.kept_of
+
+    def told(names: Sequence[str]) -> dict[str, str]:
+        read.append(list(names))
+        return kept_of(names)
+
+    monkeypatch.setattr(desk, "kept_of", told)
+    outcome = advanced(generate(desk.job, ports, desk))
+    assert read == [["test_0", "test_1"], ["test_2"]]
+    subset = orjson.loads(ports.artifacts.get(pointer(outcome.facts["hints"])))
+    assert list(subset["instances"]) == ["test_0", "test_1", "test_2"]
+    assert (subset["name"], subset["metadata"]) == ("test", {})
 
 
 def test_a_429_costs_one_question_and_not_the_batch(tmp_path: Path) -> None:
