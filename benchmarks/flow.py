@@ -64,13 +64,14 @@ def _paced(options: Options, rps: int) -> Figures:
     """From submit to training, as `realistic` has it; the bytes of uploads do not count as requests."""
     from producer.bootstrap import build
 
-    folder, count = _folder(options), options.count(100, 200)
+    folder, count = _folder(options), options.count(60, 200)
     source = data.write(folder / "rows.json", train=20, test=1)
     with (
         sandbox(folder, "--train-seconds", "36000", "--validate-seconds", "0") as (url, _),
         installation(folder, url) as place,
     ):
         place.start_workers(UPLOADING)
+        place.start_beat()  # a job that was refused is looked at again by the tick
         producer, customer = build(place.settings), place.customer()
         httpx.post(f"{url}/sandbox/limits", json={"platform_rps": rps}).raise_for_status()
         began = time.perf_counter()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ import psutil
 
 from benchmarks import data
 from benchmarks.kit import peers
-from benchmarks.kit.processes import Broken, Crew, await_true, clean_environ
+from benchmarks.kit.processes import Broken, Crew, await_true, clean_environ, tell
 from benchmarks.kit.rounds import Benchmark, Chart, Column, Figures, Options, Subject, Table, Verdict
 from benchmarks.kit.servers import platform
 from benchmarks.ours import Installation, installation
@@ -151,10 +150,7 @@ class Site:
         case = Case("", questions, 2)
         self._set(case)
         command = [sys.executable, str(peers.SCRIPTS / "hinteval_loop.py"), str(questions), self._url]
-        done = subprocess.run(command, env=clean_environ(), capture_output=True, timeout=300, check=False)
-        if done.returncode:
-            raise Broken(done.stderr.decode()[-500:])
-        told = json.loads(done.stdout.splitlines()[-1])
+        told = json.loads(tell(command, clean_environ(), peers.SCRIPTS).splitlines()[-1])
         return self._figures(case, told["seconds"], told["cpu_s"])
 
     def _set(self, case: Case) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import data
 from benchmarks.kit import peers
-from benchmarks.kit.processes import Broken, clean_environ
+from benchmarks.kit.processes import Broken, clean_environ, tell
 from benchmarks.kit.rounds import Benchmark, Chart, Column, Figures, Options, Subject, Table, Verdict
 from benchmarks.ours import installation
 from benchmarks.roads import plain_spec
@@ -62,12 +61,8 @@ def _other(options: Options, way: str, source: Path, rows: int) -> Figures:
 
 
 def _told(command: list[str], env: dict[str, str]) -> dict[str, float | str]:
-    done = subprocess.run(
-        command, env={**clean_environ(), **env}, capture_output=True, timeout=600, check=False, cwd=data.ROOT
-    )
-    if done.returncode:
-        raise Broken(f"{command[-2]}: {done.stderr.decode()[-800:]}")
-    told: dict[str, float | str] = json.loads(done.stdout.splitlines()[-1])
+    said = tell(command, {**clean_environ(), **env}, data.ROOT)
+    told: dict[str, float | str] = json.loads(said.splitlines()[-1])
     return told
 
 

@@ -8,7 +8,7 @@ QUICK_MINUTES, FULL_MINUTES = 4.8, 24.5  #: the whole run; what has no time left
 
 #: seconds: no round begins that would end later than `quick` (`--full`: `full`); one subject's round has `limit`
 SCHEDULE = {
-    "relay": Slot(quick=65, full=400, limit=60),
+    "relay": Slot(quick=65, full=400, limit=90),
     "idle": Slot(quick=16, full=60, limit=30),
     "waiting": Slot(quick=45, full=260, limit=100),
     "detection": Slot(quick=30, full=160, limit=100),

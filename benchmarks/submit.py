@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks.kit import peers
-from benchmarks.kit.processes import Broken, clean_environ
+from benchmarks.kit.processes import Broken, clean_environ, tell
 from benchmarks.kit.rounds import Benchmark, Chart, Column, Figures, Options, Subject, Table, Verdict
 from benchmarks.kit.servers import valkey
 from benchmarks.ours import Installation, installation
@@ -107,7 +106,7 @@ def _chains(options: Options) -> Figures:
         def send(how_many: int) -> tuple[float, float]:
             command = [str(python), str(peers.SCRIPTS / "celery_chain.py"), "send", str(how_many)]
             began, before = time.perf_counter(), _children_cpu()
-            subprocess.run(command, check=True, env=env, cwd=peers.SCRIPTS, timeout=300)
+            tell(command, env, peers.SCRIPTS)
             return time.perf_counter() - began, _children_cpu() - before
 
         start_s, start_cpu = send(1)
@@ -136,11 +135,9 @@ def _cli(place: Installation, words: list[str]) -> Figures:
     }
     command = [sys.executable, "-m", "producer.cli", *words]
     began, before = time.perf_counter(), _children_cpu()
-    done = subprocess.run(command, capture_output=True, env=env, timeout=300, check=False)
+    said = tell(command, env, place.settings.home.parent)
     wall = time.perf_counter() - began
-    if done.returncode:
-        raise Broken(f"{' '.join(words)}: {done.stderr.decode()[-500:]}")
-    return {"seconds": wall, "cpu_s": _children_cpu() - before, "printed_kb": len(done.stdout) / 1000}
+    return {"seconds": wall, "cpu_s": _children_cpu() - before, "printed_kb": len(said) / 1000}
 
 
 def _children_cpu() -> float:

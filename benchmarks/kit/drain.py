@@ -38,7 +38,7 @@ def drain(
 
 def shared_run(crew: Crew, script: Sequence[str], peer: Sharing, count: int, server: Valkey) -> Figures:
     """Processes that each warm up, then run their part of the pipelines from the word go."""
-    env = {"BENCH_WARM": str(min(WARM, count) // peer.processes)}
+    env = {"BENCH_WARM": str(min(WARM, count // 2) // peer.processes)}
     if peer.server:
         env |= _start_server(crew, peer.server)
     part = max(1, count // peer.processes)

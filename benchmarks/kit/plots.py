@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from benchmarks.kit.rounds import Benchmark, Chart, Column, Table
 
 OURS = "hintrelay"
 BLUE, GREY = "#1f5fa8", "#9aa3ad"
+OTHERS = ("#c2571a", "#4d8b3a", "#8a4fa3", "#6b6b6b")  #: of the peers' lines, each with a marker of its own
+MARKERS = "osD^v"
 
 
 def draw(folder: Path, bench: Benchmark, table: Table, about: dict[str, str]) -> list[str]:
@@ -34,7 +37,7 @@ def _draw(path: Path, bench: Benchmark, table: Table, chart: Chart, about: dict[
     if not rows:
         return False
     height = 4.2 if chart.x else 1.6 + 0.42 * len(rows)
-    figure, axes = pyplot.subplots(figsize=(9, height), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(10.5 if chart.x else 9, height), layout="constrained")
     (_lines if chart.x else _bars)(axes, bench, table, chart, rows)
     figure.suptitle(chart.title, fontsize=11, x=0.01, ha="left")
     below = f"median, range and rounds (n); {about.get('CPU', '?')}; {about.get('date', '?')}"
@@ -69,24 +72,26 @@ def _lines(axes: Any, bench: Benchmark, table: Table, chart: Chart, rows: list[s
     for name in rows:
         programs.setdefault(name.rpartition(", ")[0] or name, []).append(name)
     assert chart.x is not None, "bars have no x"
-    for program, names in programs.items():
+    colours = itertools.cycle(OTHERS)
+    for (program, names), marker in zip(programs.items(), itertools.cycle(MARKERS), strict=False):
         pairs = [(table.spread(name, chart.x), table.spread(name, chart.y)) for name in names]
         points = sorted(((x.median, y) for x, y in pairs if x and y), key=lambda point: point[0])
         middles = [value.median for _, value in points]
         reach = [[v.median - v.least for _, v in points], [v.most - v.median for _, v in points]]
-        style = {"color": BLUE, "linewidth": 2.2} if OURS in program else {}
-        axes.errorbar([x for x, _ in points], middles, yerr=reach, marker="o", capsize=3, label=program, **style)
+        colour = BLUE if OURS in program else next(colours)
+        xs = [x for x, _ in points]
+        axes.errorbar(xs, middles, yerr=reach, marker=marker, capsize=3, color=colour, label=program)
     axes.set_xlabel(_axis(bench, chart.x))
     axes.set_ylabel(_axis(bench, chart.y))
     if chart.log:
         axes.set_xscale("log")
         axes.set_yscale("log")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
 
 
 def _axis(bench: Benchmark, key: str) -> str:
     column = _column(bench, key)
-    return f"{column.heading}{f' ({column.unit})' if column.unit else ''}"
+    return f"{column.heading} ({column.own_unit})" if column.own_unit else column.heading
 
 
 def _column(bench: Benchmark, key: str) -> Column:

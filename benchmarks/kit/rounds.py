@@ -25,6 +25,11 @@ class Column:
     unit: str
     digits: int = 1
 
+    @property
+    def own_unit(self) -> str:
+        """The unit, where the heading does not have it already."""
+        return "" if self.unit == "1/s" and self.heading.endswith("/s") else self.unit
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:

@@ -29,7 +29,8 @@ def cell(spread: Spread | None, digits: int) -> str:
 
 
 def heads(bench: Benchmark) -> list[str]:
-    return ["", *(f"{column.heading}{f', {column.unit}' if column.unit else ''}" for column in bench.columns), "rounds"]
+    columns = [f"{one.heading}, {one.own_unit}" if one.own_unit else one.heading for one in bench.columns]
+    return ["", *columns, "rounds"]
 
 
 def lines(bench: Benchmark, table: Table) -> Iterator[list[str]]:

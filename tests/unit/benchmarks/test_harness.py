@@ -139,6 +139,12 @@ def test_a_ratio_to_nothing_is_none() -> None:
     assert table.ratio("us", "nobody", "rate") is None
 
 
+def test_a_heading_that_has_its_unit_does_not_get_it_twice() -> None:
+    columns = [Column("a", "jobs/s", "1/s"), Column("b", "requests taken", "1/s"), Column("c", "jobs", "")]
+    toy = Benchmark("toy", "", "", columns, bench().subjects, lambda table: [], [])
+    assert screen.heads(toy) == ["", "jobs/s", "requests taken, 1/s", "jobs", "rounds"]
+
+
 def test_a_missed_goal_reads_so() -> None:
     verdict = Verdict("twice as fast", Spread(1.5, 1.25, 1.75), 2, at_least=True, note="than them")
     assert screen.sentence(verdict) == ("NOT met: 1.50 [1.25 to 1.75] x (than them); goal: at least 2 x: twice as fast")
