@@ -70,6 +70,8 @@ def _all(args: argparse.Namespace, options: Options, console: Console) -> int:
     about = {**machine.describe(), "peers": machine.peers(peers.SCRIPTS, peers.packages()), "mode": mode}
     for name, value in about.items():
         console.print(f"{name}: {value}", highlight=False)
+    if warning := machine.busy(about):
+        console.print(warning, style="yellow", highlight=False)
     minutes = args.minutes or (FULL_MINUTES if args.full else QUICK_MINUTES)
     began, folder, missed = time.monotonic(), Path(args.out), 0
     options = replace(options, ends=began + minutes * 60)

@@ -79,6 +79,7 @@ BENCHMARK = Benchmark(
         Column("cpu_ms", "CPU a pipeline, workers", "ms", 2),
         Column("database_ms", "CPU a pipeline, Valkey", "ms", 2),
         Column("pss_mb", "memory (PSS)", "MB", 0),
+        Column("processes", "processes, masters too", "", 0),
         Column("pipelines", "pipelines a round", "", 0),
     ],
     subjects=subjects,

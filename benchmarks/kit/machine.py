@@ -15,6 +15,7 @@ import psutil
 
 OURS = ("celery", "kombu", "redis", "hiredis", "together", "hinteval", "orjson", "httpx", "openai", "pydantic")
 PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==(\S+)", re.MULTILINE)
+QUIET = 0.25  #: of each core: what a machine does that has nothing else to do
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -31,6 +32,15 @@ def describe() -> dict[str, str]:
         "hintrelay's libraries": ", ".join(f"{name} {version(name)}" for name in OURS),
         "load when it began": f"{os.getloadavg()[0]:.2f}",
     }
+
+
+def busy(about: Mapping[str, str]) -> str:
+    """A warning where others used the machine too when the run began, or nothing."""
+    load, cores = float(about.get("load when it began", 0)), os.cpu_count() or 1
+    if load <= QUIET * cores:
+        return ""
+    seen = f"load {load:g} on {cores} cores when it began"
+    return f"the machine was busy with other work ({seen}): goals count neither as met nor as missed"
 
 
 def peers(folder: Path, packages: Mapping[str, Sequence[str]]) -> str:

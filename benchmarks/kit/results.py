@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kit import plots, screen
+from benchmarks.kit import machine, plots, screen
 from benchmarks.kit.rounds import Benchmark, Table, Verdict
 
 BEGIN, END = "<!-- results: begin, made by --page -->", "<!-- results: end -->"
@@ -51,7 +51,7 @@ def write_page(page: Path, folder: Path, order: Sequence[str]) -> None:
 def _goals(found: list[dict[str, Any]]) -> str:
     """All goals at a glance."""
     rows = [
-        _row([body["benchmark"], _escaped(goal["goal"]), *screen.verdict_cells(goal)])
+        _row([body["benchmark"], _escaped(goal["goal"]), *_cells(body, goal)])
         for body in found
         for goal in body["goals"]
     ]
@@ -59,9 +59,15 @@ def _goals(found: list[dict[str, Any]]) -> str:
     return "\n".join(["### The goals", "", _row(heads), _row(["---"] * len(heads)), *rows, "", ""])
 
 
+def _cells(body: dict[str, Any], goal: dict[str, Any]) -> tuple[str, str, str]:
+    wanted, seen, word = screen.verdict_cells(goal)
+    return wanted, seen, f"{word}, machine busy" if machine.busy(body["machine"]) else word
+
+
 def _section(body: dict[str, Any], folder: Path, base: Path) -> str:
     parts = [f"### {body['benchmark']}: {body['title']}", "", body["about"], ""]
     parts += [_row(body["heads"]), _row(["---", *["---:"] * (len(body["heads"]) - 1)]), *map(_row, body["lines"]), ""]
+    parts += [f"- **{warning}**" for warning in [machine.busy(body["machine"])] if warning]
     parts += [f"- {_escaped(goal['sentence'])}" for goal in body["goals"]]
     parts += [f"- {_escaped(note)}" for note in body["notes"]]
     parts += [""] + [f"![{body['title']}]({os.path.relpath(folder / name, base)})\n" for name in body["plots"]]

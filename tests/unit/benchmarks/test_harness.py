@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.kit import screen, warden
+from benchmarks.kit import machine, screen, warden
 from benchmarks.kit.budget import Budget, Overrun, Slot, limited
 from benchmarks.kit.processes import Broken, Crew, tell
 from benchmarks.kit.rounds import Benchmark, Column, Figures, Options, Spread, Subject, Table, Verdict, play
@@ -143,6 +143,11 @@ def test_a_heading_that_has_its_unit_does_not_get_it_twice() -> None:
     columns = [Column("a", "jobs/s", "1/s"), Column("b", "requests taken", "1/s"), Column("c", "jobs", "")]
     toy = Benchmark("toy", "", "", columns, bench().subjects, lambda table: [], [])
     assert screen.heads(toy) == ["", "jobs/s", "requests taken, 1/s", "jobs", "rounds"]
+
+
+def test_figures_of_a_busy_machine_carry_a_warning() -> None:
+    assert machine.busy({"load when it began": "1000.00"})
+    assert not machine.busy({"load when it began": "0.10"})
 
 
 def test_a_missed_goal_reads_so() -> None:
