@@ -19,8 +19,8 @@ from benchmarks.ours import installation
 from benchmarks.roads import plain_spec
 from common.states import JobState
 
-FAIR = "a batch of 3 behind one of"
-PACED = "a platform that takes"
+FAIR = "hintrelay: a batch of 3 behind one of"
+PACED = "hintrelay: a platform that takes"
 SMALL, RUNNING, WARM = 3, 50, 2
 FEW = 50.0  #: a hundredth of the large batch; first come, first served would be nearly all of it
 CREW = [["platform,hints", "--concurrency", "1", "--road", "four"]] * 2
