@@ -75,8 +75,10 @@ def _all(args: argparse.Namespace, options: Options, console: Console) -> int:
     minutes = args.minutes or (FULL_MINUTES if args.full else QUICK_MINUTES)
     began, folder, missed = time.monotonic(), Path(args.out), 0
     options = replace(options, ends=began + minutes * 60)
-    for name in args.only or NAMES:
-        missed += _one(_load(name), options, folder, about)
+    names = args.only or NAMES
+    for place, name in enumerate(names, 1):
+        later = sum(SCHEDULE[other].seconds(full=args.full) for other in names[place:])
+        missed += _one(_load(name), replace(options, later_s=later), folder, about)
     console.print(f"{time.monotonic() - began:.0f} s in all; results are in {folder}", highlight=False)
     if args.page:
         results.write_page(HERE / "README.md", folder, NAMES)

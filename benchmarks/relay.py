@@ -25,7 +25,8 @@ _rounds = itertools.count()
 @contextmanager
 def subjects(options: Options) -> Iterator[list[Subject]]:
     """Ours, the peers, the floor."""
-    ours = [Subject(name, partial(_ours, options, name)) for name in LAYOUTS]
+    layouts = LAYOUTS if options.full else [OURS]
+    ours = [Subject(name, partial(_ours, options, name)) for name in layouts]
     yield ours + [_peer(options, peer) for peer in _peers(options)]
 
 

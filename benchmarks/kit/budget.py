@@ -25,26 +25,36 @@ class Slot:
     full: float
     limit: float
 
+    def seconds(self, *, full: bool) -> float:
+        return self.full if full else self.quick
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Of one benchmark, from now. `ends` is when the whole run has to be over, by the same clock."""
+    """Of one benchmark, from now. `ends` is when the whole run has to be over, by the same clock; `later_s` is what the
+    benchmarks after this one want."""
 
     seconds: float
     limit_s: float
     ends: float
     began: float
     clock: Callable[[], float]
+    later_s: float
 
     @classmethod
     def start(
-        cls, seconds: float, limit_s: float, ends: float = float("inf"), clock: Callable[[], float] = time.monotonic
+        cls,
+        seconds: float,
+        limit_s: float,
+        ends: float = float("inf"),
+        clock: Callable[[], float] = time.monotonic,
+        later_s: float = 0.0,
     ) -> Budget:
-        return cls(seconds, limit_s, ends, clock(), clock)
+        return cls(seconds, limit_s, ends, clock(), clock, later_s)
 
     def holds(self, seconds: float) -> bool:
-        """Whether a further round fits that takes as long as the last one did."""
-        return self.clock() + seconds <= min(self.began + self.seconds, self.ends)
+        """Whether a further round fits that takes as long as the last one did, and leaves the others their time."""
+        return self.clock() + seconds <= min(self.began + self.seconds, self.ends - self.later_s)
 
     def limit(self) -> float:
         """How long a subject may take. The first round may overrun the budget, never the whole run's end."""

@@ -39,7 +39,7 @@ class Peer:
 
 PEERS = (
     Peer("Celery chain, 2 solo workers", "celery_chain", "celery", 300, 600, extra=("solo",)),
-    Peer("Celery chain, prefork 2", "celery_chain", "celery", 150, 400, processes=1, threads=2, extra=("prefork",)),
+    Peer("Celery chain, prefork 2", "celery_chain", "celery", 0, 400, processes=1, threads=2, extra=("prefork",)),
     Peer("Celery chain, 2 x threads", "celery_chain", "celery", 0, 400, threads=4, extra=("threads",)),
     Peer("dramatiq", "dramatiq_pipeline", "dramatiq", 500, 1000),
     Peer("huey", "huey_pipeline", "huey", 500, 1000),

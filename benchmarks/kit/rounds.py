@@ -106,6 +106,7 @@ class Options:
     rounds: int | None = None
     scale: float = 1.0
     peers: bool = True
+    later_s: float = 0.0  #: what the benchmarks after this one want of it
     ends: float = float("inf")  #: when the whole run has to be over, by time.monotonic()
 
     def count(self, quick: int, full: int | None = None, least: int = 4) -> int:
@@ -142,7 +143,7 @@ def play(bench: Benchmark, options: Options, slot: Slot) -> Table:
     """The first round, and as many whole ones after it as the budget holds. A subject that breaks or hangs is left out
     from then on, and the table says why; so does one whose preparation fails, for all of them."""
     table = Table()
-    budget = Budget.start(slot.full if options.full else slot.quick, slot.limit, options.ends)
+    budget = Budget.start(slot.seconds(full=options.full), slot.limit, options.ends, later_s=options.later_s)
     wanted = options.rounds or bench.rounds
     try:
         with contextlib.ExitStack() as stack:
