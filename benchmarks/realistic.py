@@ -27,7 +27,7 @@ LATENCY_S = 0.1
 CONCURRENCY = 16
 WARM = 2
 LAYOUT = [["platform", "--road", "real", "--concurrency", str(CONCURRENCY)], ["hints", "--road", "real"]]
-QUICK = ("Celery chain, 2 x threads", "dramatiq")
+QUICK = ("Celery chain, 2 x threads", "dramatiq, 4 threads")
 SLOW = ("RQ", "Prefect", "DBOS", "floor: bare Lua calls", "Celery chain, prefork 2", "Celery chain, 2 solo workers")
 _rounds = itertools.count()
 
@@ -48,8 +48,9 @@ def subjects(options: Options) -> Iterator[list[Subject]]:
         httpx.post(f"{url}/sandbox/faults", json=slow_down).raise_for_status()
         found = [Subject(OURS, partial(_ours, options, url, source, count))]
         for peer in peers.PEERS:
-            if options.peers and peer.name not in SLOW and (options.full or peer.name in QUICK):
-                found.append(Subject(peer.name, partial(_peer, options, url, peer, count)))
+            if options.peers and not peer.again and peer.name not in SLOW and (options.full or peer.name in QUICK):
+                name = f"{peer.env}, {peer.processes} x {CONCURRENCY // peer.processes} at once"
+                found.append(Subject(name, partial(_peer, options, url, peer, count)))
         yield found
 
 

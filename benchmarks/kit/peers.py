@@ -35,14 +35,16 @@ class Peer:
     extra: tuple[str, ...] = ()
     shares: bool = False  #: it has no queue for another process to fill: each process runs its half
     server: tuple[str, ...] = ()
+    again: bool = False  #: another setting of the one before; not where the benchmark sets the threads itself
 
 
 PEERS = (
     Peer("Celery chain, 2 solo workers", "celery_chain", "celery", 300, 600, extra=("solo",)),
     Peer("Celery chain, prefork 2", "celery_chain", "celery", 0, 400, processes=1, threads=2, extra=("prefork",)),
     Peer("Celery chain, 2 x threads", "celery_chain", "celery", 0, 400, threads=4, extra=("threads",)),
-    Peer("dramatiq", "dramatiq_pipeline", "dramatiq", 500, 1000),
-    Peer("huey", "huey_pipeline", "huey", 500, 1000),
+    Peer("dramatiq, 4 threads", "dramatiq_pipeline", "dramatiq", 500, 1000, threads=4),
+    Peer("huey, 1 thread", "huey_pipeline", "huey", 500, 1000),
+    Peer("huey, 4 threads", "huey_pipeline", "huey", 500, 1000, threads=4, again=True),
     Peer("taskiq", "taskiq_pipeline", "taskiq", 0, 800, threads=10),
     Peer("arq", "arq_stages", "arq", 0, 300),
     Peer("RQ", "rq_dependent", "rq", 0, 150),

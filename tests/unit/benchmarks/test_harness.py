@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.kit import machine, screen, warden
+from benchmarks.kit import machine, peers, screen, warden
 from benchmarks.kit.budget import Budget, Overrun, Slot, limited
 from benchmarks.kit.processes import Broken, Crew, tell
 from benchmarks.kit.rounds import Benchmark, Column, Figures, Options, Spread, Subject, Table, Verdict, play
@@ -163,6 +163,14 @@ def test_every_benchmark_can_judge_a_run_in_which_everybody_broke(name: str) -> 
     assert found.notes(Table()) == []
     keys = {column.key for column in found.columns}
     assert {chart.y for chart in found.charts} <= keys
+
+
+def test_every_peer_has_its_script_its_requirements_and_a_name_of_its_own() -> None:
+    assert len({peer.name for peer in peers.PEERS}) == len(peers.PEERS)
+    for peer in peers.PEERS:
+        assert (peers.SCRIPTS / f"{peer.script}.py").is_file()
+        assert (peers.SCRIPTS / f"requirements-{peer.env}.txt").is_file()
+    assert "?" not in machine.peers(peers.SCRIPTS, peers.packages())
 
 
 def test_the_schedule_fits_into_the_minutes_that_are_promised() -> None:
