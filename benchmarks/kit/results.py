@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from benchmarks.kit import machine, plots, screen
 from benchmarks.kit.rounds import Benchmark, Table, Verdict
 
+WIDTH = 150
 BEGIN, END = "<!-- results: begin, made by --page -->", "<!-- results: end -->"
 
 
@@ -65,18 +67,24 @@ def _cells(body: dict[str, Any], goal: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _section(body: dict[str, Any], folder: Path, base: Path) -> str:
-    parts = [f"### {body['benchmark']}: {body['title']}", "", body["about"], ""]
+    parts = [f"### {body['benchmark']}: {body['title']}", "", _wrapped(body["about"]), ""]
     parts += [_row(body["heads"]), _row(["---", *["---:"] * (len(body["heads"]) - 1)]), *map(_row, body["lines"]), ""]
-    parts += [f"- **{warning}**" for warning in [machine.busy(body["machine"])] if warning]
-    parts += [f"- {_escaped(goal['sentence'])}" for goal in body["goals"]]
-    parts += [f"- {_escaped(note)}" for note in body["notes"]]
+    parts += [_wrapped(f"- **{warning}**") for warning in [machine.busy(body["machine"])] if warning]
+    parts += [_wrapped(f"- {goal['sentence']}") for goal in body["goals"]]
+    parts += [_wrapped(f"- {note}") for note in body["notes"]]
     parts += [""] + [f"![{body['title']}]({os.path.relpath(folder / name, base)})\n" for name in body["plots"]]
     measured = "; ".join(f"{name}: {value}" for name, value in body["machine"].items())
-    return "\n".join([*parts, f"<sub>{_escaped(measured)}</sub>", "", ""])
+    return "\n".join([*parts, _wrapped(f"Measured on: {measured}"), "", ""])
 
 
 def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _wrapped(text: str) -> str:
+    """No line of a page is wider than a screen; what follows in a list stands under its first line."""
+    indent = "  " if text.startswith("- ") else ""
+    return textwrap.fill(_escaped(text), WIDTH, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _escaped(text: str) -> str:
