@@ -66,10 +66,11 @@ class Producer:
         *,
         batch: str | None = None,
         budget: int | None = None,
+        files: Mapping[str, Path] | None = None,
     ) -> builtins.list[SubmittedJob]:
         """The same for many; nothing is stored when one of them is not valid. They are one batch, named `batch`, which
-        may cost `budget` micro-dollars where it has no budget yet."""
-        checked = self.check(specs)
+        may cost `budget` micro-dollars where it has no budget yet. `files`: data sets that stand elsewhere by now."""
+        checked = self.check(specs, files)
         self._refuse_too_dear(checked)
         kept = {path: self._keep(path) for path in {path for _, path in checked}}
         wanted = [Wanted(spec, kept[path]) for spec, path in checked]
@@ -86,15 +87,18 @@ class Producer:
 
         return Purse.beside(self.store)
 
-    def check(self, specs: Sequence[JobSpec]) -> builtins.list[tuple[JobSpec, Path | None]]:
+    def check(
+        self, specs: Sequence[JobSpec], files: Mapping[str, Path] | None = None
+    ) -> builtins.list[tuple[JobSpec, Path | None]]:
         """Each spec with the local file of its data set, if it has one, checked. Raises InvalidSpec."""
         from common.selection import select
 
         found: dict[DatasetSpec, Mapping[str, Finding]] = {}
         checked: builtins.list[tuple[JobSpec, Path | None]] = []
-        files = {source: local_file(source) for source in dict.fromkeys(spec.dataset.source for spec in specs)}
+        sources = dict.fromkeys(spec.dataset.source for spec in specs)
+        found_at = {source: (files or {}).get(source) or local_file(source) for source in sources}
         for spec in specs:
-            path = files[spec.dataset.source]
+            path = found_at[spec.dataset.source]
             if path is not None and spec.dataset not in found:
                 _open(path, spec.dataset.source)
                 found[spec.dataset] = select(path, spec.dataset).findings

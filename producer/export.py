@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from common import prompts
-from common.errors import ArtifactLost, InvalidSpec, Transient
+from common.errors import ArtifactLost, Transient
 from common.job import Job, Pointer
 from common.versions import versions
 from common.view import job_json
@@ -72,6 +72,8 @@ class Export:
             "name": job.name,
             "state": str(job.state),
             "spec": f"specs/{job.id}.yaml",
+            "source": (job.spec_json or {}).get("dataset", {}).get("source"),
+            "data": kept["data"],
             "results": results,
             "seeds": {f"{part}.{key}": spec[part].get(key) for part, key in SEEDS},
             "hashes": pointers,
@@ -100,32 +102,6 @@ class Export:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
         self._files[path] = Pointer(hashlib.sha256(data).hexdigest(), len(data)).dump()
-
-
-def spec_files(folder: Path) -> list[str]:
-    """The specs of an export, in its jobs' order, each file checked against its hash. Raises InvalidSpec."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-        paths = [job["spec"] for job in manifest["jobs"]]
-        files: dict[str, Any] = manifest["files"]
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise InvalidSpec(f"{folder}: is no export: its {MANIFEST} cannot be read ({exc})") from exc
-    if manifest.get("export") != VERSION:
-        raise InvalidSpec(f"{folder}: this hintrelay reads exports of version {VERSION}: upgrade it")
-    for path in (*paths, *(one for one in files if one.startswith("data/"))):
-        _check(folder, path, files.get(path))
-    return [str(folder / path) for path in paths]
-
-
-def _check(folder: Path, path: str, told: Any) -> None:
-    if ".." in Path(path).parts or Path(path).is_absolute():
-        raise InvalidSpec(f"{folder}: {path} lies outside of the export")
-    try:
-        digest = hashlib.sha256((folder / path).read_bytes()).hexdigest()
-    except OSError as exc:
-        raise InvalidSpec(f"{folder}: {path} cannot be read: {exc.strerror}") from exc
-    if not isinstance(told, dict) or digest != told.get("sha256"):
-        raise InvalidSpec(f"{folder}: {path} is not as it was exported; to run it changed, submit the file itself")
 
 
 def _prompts(jobs: Sequence[Job]) -> dict[str, Any]:

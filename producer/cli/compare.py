@@ -16,7 +16,7 @@ from producer.cli.batches import batch_option, chosen
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import print_table, say
 from producer.cli.results import write_whole
-from producer.compare.entries import Entry, entries, metrics_of, ranked
+from producer.compare.entries import Entry, entries, lacking, metrics_of, ranked
 from producer.compare.table import as_csv, as_json, cells
 
 FORMATS = ["table", "csv", "json", "jsonl", "html"]
@@ -35,12 +35,16 @@ def compare(
     """Compare jobs by their metrics, with cost and minutes.
 
     The best under the first metric stand first. In brackets: the difference from the base model on the same questions,
-    where evaluate.baseline asked it. html is one file that needs no network: figures, the base model's hints beside
-    the tuned one's, the specs.
+    where evaluate.baseline asked it; n is how many hints were scored. html is one file that needs no network: figures,
+    the base model's hints beside the tuned one's, the specs.
     """
     found = read_jobs(tools, jobs, batch)
     shown = entries(found)
     metrics = metrics_of(shown, wanted)
+    if absent := [metric for metric in wanted if metric not in metrics]:
+        say(f"no job was scored by {', '.join(dict.fromkeys(absent))}")
+    for line in lacking(shown, metrics):
+        say(line)
     if waiting := [job.id for job in found if "scores" not in job.facts]:
         say(f"without scores yet: {', '.join(waiting[:10])}{' and more' if len(waiting) > 10 else ''}")
     written = _written(tools, ranked(shown, metrics[0] if metrics else None), metrics, output, batch, file)
@@ -56,7 +60,9 @@ def compare(
 def read_jobs(tools: Tools, refs: Sequence[str], batch: str | None) -> list[Job]:
     """The jobs that are meant, with their specs. Raises UsageError, NotFound."""
     ids = chosen(tools, refs, batch)
-    return tools.producer.store.whole(ids) if ids is not None else [tools.producer.get(ref) for ref in refs]
+    if ids is None:  # one that is named twice is one job
+        ids = list(dict.fromkeys(tools.producer.store.resolve(ref) for ref in refs))
+    return tools.producer.store.whole(ids)
 
 
 def _written(

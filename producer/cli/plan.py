@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -35,7 +36,8 @@ def plan(tools: Tools, specs: Sequence[str], sets: Sequence[str], fresh: bool, e
     --exact the training files are uploaded, which costs nothing, and the platform is asked for its estimate.
     """
     settings = tools.settings
-    checked = tools.producer.check(read_specs(specs, sets, fresh=fresh))
+    files: dict[str, Path] = {}
+    checked = tools.producer.check(read_specs(specs, sets, fresh=fresh, files=files), files)
     rows = planned(checked, prices.load(settings.prices), settings.platform_url)
     sharing = Sharing.beside(tools.producer.store)
     try:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,6 +16,9 @@ from common.matrix import expand, put
 from common.spec import MAX_SPEC_BYTES, DatasetSpec, JobSpec
 from common.spec_files import assignment, loads, read
 from producer.cli.output import say
+
+if TYPE_CHECKING:
+    from producer.exported import Exported
 
 F = TypeVar("F", bound=Callable[..., Any])
 STDIN = "-"
@@ -53,28 +56,50 @@ def _with_exported(ctx: click.Context, param: click.Parameter, paths: tuple[str,
     return paths if folder is None else (os.path.join(folder, ""), *paths)
 
 
-def read_specs(paths: Sequence[str], sets: Sequence[str], *, fresh: bool = False) -> list[JobSpec]:
-    """The jobs of all files, in order. Raises InvalidSpec, which names the file where there are several."""
+def read_specs(
+    paths: Sequence[str], sets: Sequence[str], *, fresh: bool = False, files: dict[str, Path] | None = None
+) -> list[JobSpec]:
+    """The jobs of all files, in order. Raises InvalidSpec, which names the file where there are several.
+
+    Specs of an export name their data sets as they did before; `files` is told where their copies are.
+    """
     assignments = [assignment(text) for text in sets] + ([("fresh", True)] if fresh else [])
     jobs: list[JobSpec] = []
-    paths = [one for path in paths for one in _files(path)]
-    for path in paths:
+    found = [one for path in paths for one in _files(path)]
+    for one in found:
+        path = one.spec
         try:
-            jobs += _jobs(path, assignments)
+            jobs += _named_as_before(_jobs(path, assignments), one, files)
         except InvalidSpec as exc:
-            if len(paths) == 1 or exc.message.startswith(path):
+            if len(found) == 1 or exc.message.startswith(path):
                 raise
             raise InvalidSpec(f"{path}: {exc.message}", hint=exc.hint) from exc
     return jobs
 
 
-def _files(path: str) -> list[str]:
+def _files(path: str) -> list[Exported]:
     """A file is itself; a folder is an export, and means its specs."""
-    if not (path.endswith(os.sep) or os.path.isdir(path)):
-        return [path]
-    from producer.export import spec_files
+    from producer.exported import Exported, exported
 
-    return spec_files(Path(path))
+    if not (path.endswith(os.sep) or os.path.isdir(path)):
+        return [Exported(path, None, None)]
+    return exported(Path(path))
+
+
+def _named_as_before(specs: list[JobSpec], one: Exported, files: dict[str, Path] | None) -> list[JobSpec]:
+    """A second data set of one name keeps the name of its copy, and so does one that --set has given."""
+    if files is None or one.source is None or one.data is None:
+        return specs
+    return [
+        spec.model_copy(update={"dataset": spec.dataset.model_copy(update={"source": one.source})})
+        if _same_file(spec.dataset.source, one.data) and files.setdefault(one.source, one.data) == one.data
+        else spec
+        for spec in specs
+    ]
+
+
+def _same_file(source: str, data: Path) -> bool:
+    return os.path.realpath(source) == os.path.realpath(data)
 
 
 def _jobs(path: str, assignments: Sequence[tuple[str, Any]]) -> list[JobSpec]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,10 +55,11 @@ def submit(
 
     SPEC is a YAML or JSON file, or - for standard input. All are checked before any is stored.
     """
-    wanted = read_specs(specs, sets, fresh=fresh)
+    files: dict[str, Path] = {}
+    wanted = read_specs(specs, sets, fresh=fresh, files=files)
     producer = tools.producer
-    with _progress(wanted):
-        stored = producer.submit_all(wanted, key, batch=batch, budget=budget)
+    with _progress(wanted, files):
+        stored = producer.submit_all(wanted, key, batch=batch, budget=budget, files=files)
     jobs = _read(producer.store, [one.id for one in stored], output)
     _print(jobs, stored, output)
     _tell_findings(producer)
@@ -92,9 +94,10 @@ def _read(store: Store, ids: Sequence[str], output: str) -> list[Job]:
     return store.many(ids) if output == "table" else store.whole(ids)
 
 
-def _progress(specs: Sequence[JobSpec]) -> AbstractContextManager[Any]:
+def _progress(specs: Sequence[JobSpec], known: Mapping[str, Path]) -> AbstractContextManager[Any]:
     """A spinner while large data goes to the artifact store, where somebody sees it."""
-    files = {path for spec in specs if (path := local_file(spec.dataset.source)) is not None}
+    sources = {spec.dataset.source for spec in specs}
+    files = {path for source in sources if (path := known.get(source) or local_file(source)) is not None}
     size = sum(path.stat().st_size for path in files)
     if size <= LARGE_BYTES or not sys.stderr.isatty():
         return nullcontext()

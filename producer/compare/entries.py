@@ -51,6 +51,19 @@ def metrics_of(found: Iterable[Entry], wanted: Sequence[str] = ()) -> list[str]:
     return [name for name in wanted if name in have] if wanted else list(have)
 
 
+def lacking(found: Iterable[Entry], metrics: Sequence[str]) -> list[str]:
+    """A sentence for each metric that could not be taken, and for a base model that could not be asked."""
+    told: dict[str, None] = {}
+    for entry in found:
+        for metric in metrics:
+            if why := (entry.scores.get(metric) or {}).get("unavailable"):
+                told[f"unavailable: {metric}: {why}"] = None
+        unavailable = (entry.job.facts.get("unavailable") or {}) if entry.job else {}
+        if why := unavailable.get("baseline"):
+            told[f"the base model could not be asked: {why}"] = None
+    return list(told)
+
+
 def ranked(found: Sequence[Entry], metric: str | None) -> list[Entry]:
     """The best under the metric first, in its own direction; those without a score last, as they came."""
     if metric is None:

@@ -31,7 +31,9 @@ def page(found: Sequence[Entry], metrics: Sequence[str], tools: Tools, batch: st
     body = [
         f"<header><h1>{escape(title)}</h1><p>{_made(found, metrics)}</p></header>",
         tables.summary(found, metrics),
-        *_section("Jobs by metrics", tables.jobs(found, metrics), tables.notes(found, metrics), tables.meanings(metrics)),
+        *_section(
+            "Jobs by metrics", tables.jobs(found, metrics), tables.notes(found, metrics), tables.meanings(metrics)
+        ),
         *_section("Means", _grid(_dots(found, metrics))),
         *_section("Base against tuned", *_paired(found, metrics)),
         *_section("The matrix", _grid(_matrix(found, metrics))),
@@ -97,9 +99,7 @@ def _dots(found: Sequence[Entry], metrics: Sequence[str]) -> list[str]:
 
 
 def _paired(found: Sequence[Entry], metrics: Sequence[str]) -> list[str]:
-    compared = [
-        metric for metric in metrics if any((entry.comparison.get(metric) or {}).get("n") for entry in found)
-    ]
+    compared = [metric for metric in metrics if any((entry.comparison.get(metric) or {}).get("n") for entry in found)]
     if not compared:
         asked = any((entry.job.spec_json or {}).get("evaluate", {}).get("baseline") for entry in found if entry.job)
         why = "No comparison with the base model is there." if asked else "No job asked the base model."

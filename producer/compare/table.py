@@ -9,11 +9,12 @@ from typing import Any
 
 from producer.compare.entries import Entry
 
+COUNTS = ("better", "same", "worse", "pairs")
 HEADS = ("JOB", "NAME", "STATE", "COST USD", "MINUTES")
 
 
 def cells(found: Sequence[Entry], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Heads and rows for people: means with their interval, and the difference from the base model."""
+    """Heads and rows for people: means, the difference from the base model, and over how many hints."""
     rows = [[*_about(entry), *(_mean(entry, metric) for metric in metrics)] for entry in found]
     return [*HEADS, *metrics], rows
 
@@ -22,7 +23,7 @@ def as_csv(found: Sequence[Entry], metrics: Sequence[str]) -> str:
     """Numbers as they are: for each metric its mean, interval, n, and the paired difference with its own."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    parts = ("mean", "low", "high", "n", "unscored", "difference", "difference_low", "difference_high")
+    parts = ("mean", "low", "high", "n", "unscored", "difference", "difference_low", "difference_high", *COUNTS)
     heads = ["job", "name", "state", "model", "cost_usd", "minutes"]
     writer.writerow([*heads, *(f"{metric} {part}" for metric in metrics for part in parts)])
     for entry in found:
@@ -62,13 +63,15 @@ def _mean(entry: Entry, metric: str) -> str:
     if mean is None:
         return "-"
     pair = entry.comparison.get(metric) or {}
-    return f"{mean:.3f} ({pair['difference']:+.3f})" if pair.get("n") else f"{mean:.3f}"
+    difference = f" ({pair['difference']:+.3f})" if pair.get("n") else ""
+    return f"{mean:.3f}{difference} n{(entry.scores.get(metric) or {}).get('n')}"
 
 
 def _numbers(entry: Entry, metric: str) -> list[Any]:
     score, pair = entry.scores.get(metric) or {}, entry.comparison.get(metric) or {}
     own = [score.get(name) for name in ("mean", "low", "high", "n")]
-    return [*own, score.get("unscored", 0), pair.get("difference"), pair.get("low"), pair.get("high")]
+    differences = [pair.get(name) for name in ("difference", "low", "high", "better", "same", "worse", "n")]
+    return [*own, score.get("unscored", 0), *differences]
 
 
 def _safe(cell: Any) -> Any:

@@ -11,7 +11,7 @@ from common.durations import spoken
 from common.money import micros
 from common.money import spoken as dollars
 from common.states import JobState
-from producer.compare.entries import Entry
+from producer.compare.entries import Entry, lacking
 from producer.compare.figures import shows
 from producer.compare.wording import about, better, number, signed, span, way
 
@@ -89,12 +89,16 @@ def notes(found: Sequence[Entry], metrics: Sequence[str]) -> str:
     said: list[str] = []
     if any(entry.comparison for entry in found):
         said.append(
-            "Below each mean: n, the hints that were scored, and the difference from the base model on the same questions; "
-            "▲ better and ▼ worse, where its 95 % interval does not hold 0. The best of a column is bold."
+            "Below each mean: n, the hints that were scored, and the difference from the base model on the same "
+            "questions; ▲ better and ▼ worse, where its 95 % interval does not hold 0. The best of a column is bold."
         )
     elif any(entry.scores for entry in found):
         said.append("Below each mean: n, the hints that were scored. The best of a column is bold.")
-    said += [_unscored(found, metrics), *_unavailable(found), *_ended(found)]
+    said += [
+        _unscored(found, metrics),
+        *(f"{line[0].upper()}{line[1:]}" for line in lacking(found, metrics)),
+        *_ended(found),
+    ]
     return "".join(f"<p>{escape(one)}</p>" for one in said if one)
 
 
@@ -217,19 +221,11 @@ def _unscored(found: Sequence[Entry], metrics: Sequence[str]) -> str:
         if (lost := sum((entry.scores.get(metric) or {}).get("unscored") or 0 for entry in found))
     }
     words = "; ".join(f"{metric} {count}" for metric, count in counts.items())
-    return f"Hints that could not be scored count for nothing: {words}. The results say why, hint by hint." if words else ""
-
-
-def _unavailable(found: Sequence[Entry]) -> list[str]:
-    why: dict[str, None] = {}
-    for entry in found:
-        for metric, score in entry.scores.items():
-            if score.get("unavailable"):
-                why[f"Unavailable: {metric}: {score['unavailable']}"] = None
-        lacking = (entry.job.facts.get("unavailable") or {}) if entry.job else {}
-        if "baseline" in lacking:
-            why[f"The base model could not be asked: {lacking['baseline']}"] = None
-    return list(why)
+    return (
+        f"Hints that could not be scored count for nothing: {words}. The results say why, hint by hint."
+        if words
+        else ""
+    )
 
 
 def _ended(found: Sequence[Entry]) -> list[str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from common.metrics import METRICS, About
@@ -18,7 +18,8 @@ ID = 8  #: characters of a job's id that are shown
 
 def about(metric: str) -> About | None:
     """None for the name of a stored record that this version does not know."""
-    return METRICS.get(metric)  # type: ignore[call-overload]  # any text
+    known: Mapping[str, About] = dict(METRICS)
+    return known.get(metric)
 
 
 def unit(metric: str) -> str:
@@ -76,7 +77,9 @@ def names(found: Sequence[Entry], most: int = MOST_NAME) -> list[str]:
 
 def _shared(texts: Sequence[str]) -> str:
     """What all begin with, up to the end of a word."""
-    common = os.path.commonprefix(list(texts))
+    first, last = min(texts), max(texts)  # what these two share, all share
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    common = "".join(one for one, _ in alike)
     return common[: max(common.rfind(sign) for sign in "-_ /.") + 1]
 
 

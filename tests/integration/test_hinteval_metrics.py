@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from common.metrics import METRICS
-from tests.integration.hinteval_metrics_probe import ODD_BODIES
 from tests.e2e.stack import ROOT, clean_environ
+from tests.integration.hinteval_metrics_probe import ODD_BODIES
 
 WIKIHINT = ROOT.parent / "shared" / "data" / "wikihint" / "wikihint-100.json"
 SAMPLE = ROOT / "producer" / "sample" / "hints-60.json"

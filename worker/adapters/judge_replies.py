@@ -12,7 +12,11 @@ _LEVEL = re.compile(
     re.IGNORECASE,
 )
 _YES_OR_NO = re.compile(r"(?:yes|no)\b", re.IGNORECASE)
-_REFUSAL = re.compile(r"(?:i['\u2019]?m (?:sorry|unable|not)|i am |i can(?:not|['\u2019]t)?|i could|i do|sorry|as an ai)\b", re.IGNORECASE)
+_REFUSAL = re.compile(
+    r"(?:i(?:['\u2019]?m| am) (?:sorry|unable|not able|an ai)|i can(?:not|['\u2019]t)|i could not|sorry,? (?:but|i)|"
+    r"as an ai)\b",
+    re.IGNORECASE,
+)
 _MARKUP = re.compile(r"[<>{}\[\]]")
 LONGEST_CANDIDATE = 120  #: characters; an answer is a name, not a paragraph
 

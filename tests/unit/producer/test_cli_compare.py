@@ -97,13 +97,37 @@ def test_csv_has_numbers_as_they_are_and_no_formulas(run: Run, tools: Tools, job
     assert float(rows[0]["rouge1 mean"]) == 0.5
     assert float(rows[0]["rouge1 difference"]) == 0.4
     assert rows[0]["answer_leakage unscored"] == "2"
+    assert [rows[0][f"rouge1 {name}"] for name in ("better", "same", "worse", "pairs")] == ["6", "3", "1", "10"]
 
 
 def test_the_table_shows_the_difference_in_brackets(run: Run, tools: Tools, job_store: Store) -> None:
     worse, better = sweep(tools, job_store)
     lines = run("compare", worse, better).stdout.splitlines()
     assert lines[1].startswith(better)
-    assert "0.500 (+0.400)" in lines[1]
+    assert "0.500 (+0.400) n20" in lines[1]
+
+
+def test_what_could_not_be_taken_is_told_with_its_reason_and_is_no_zero(
+    run: Run, tools: Tools, job_store: Store
+) -> None:
+    scores = {"rouge1": score(0.3), "familiarity.wikipedia": {"mean": None, "n": 0, "unavailable": "no network here"}}
+    lacks = {"familiarity.wikipedia": "no network here", "baseline": "acme/base answered 404"}
+    job = succeeded(job_store, {}, scores=scores, unavailable=lacks)
+    result = run("compare", job)
+    assert "unavailable: familiarity.wikipedia: no network here" in result.stderr
+    assert "the base model could not be asked: acme/base answered 404" in result.stderr
+    assert result.stdout.splitlines()[1].split()[-1] == "-"
+
+
+def test_a_metric_that_no_job_has_is_told(run: Run, tools: Tools, job_store: Store) -> None:
+    worse, _ = sweep(tools, job_store)
+    assert "no job was scored by rouge2" in run("compare", worse, "--metric", "rouge2").stderr
+
+
+def test_a_job_that_is_named_twice_is_one_row(run: Run, tools: Tools, job_store: Store) -> None:
+    worse, _ = sweep(tools, job_store)
+    told = loaded(run("compare", worse, worse[:7], "-o", "json"))
+    assert [row["job"] for row in told["rows"] if row["job"]] == [worse]
 
 
 def test_a_job_without_scores_is_named_and_shown_with_none(run: Run, tools: Tools, job_store: Store) -> None:

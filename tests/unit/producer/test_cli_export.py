@@ -73,8 +73,36 @@ def test_submit_from_it_makes_the_same_jobs_with_the_data_that_is_in_it(
         assert fresh.id != old.id
         assert fresh.pointer("data") == old.pointer("data")
         assert old.spec_json is not None
-        assert new["spec"] | {"dataset": None} == old.spec_json | {"dataset": None}
-        assert new["spec"]["dataset"] | {"source": ""} == old.spec_json["dataset"] | {"source": ""}
+        assert new["spec"] == old.spec_json
+
+
+def test_the_data_in_it_counts_where_the_original_was_changed(
+    exported: Path, run: Run, job_store: Store, data: Path
+) -> None:
+    old = job_store.get(manifest(exported)["jobs"][0]["job"])
+    data.write_text("{}")
+    again = loaded(run("submit", "--from", str(exported), "-o", "json"))
+    assert job_store.get(again[0]["job"]).pointer("data") == old.pointer("data")
+    assert again[0]["spec"] == old.spec_json
+
+
+def test_two_data_sets_of_one_name_are_told_apart(
+    run: Run, job_store: Store, spec_file: Path, data: Path, tmp_path: Path
+) -> None:
+    for suffix in ("one", "two"):
+        run("submit", str(spec_file), "--set", f"finetune.suffix={suffix}", "--batch", "b")
+        data.write_text(data.read_text() + " ")
+    run("export", "b", str(tmp_path / "out"))
+    before = [job_store.get(job["job"]) for job in manifest(tmp_path / "out")["jobs"]]
+    again = loaded(run("submit", "--from", str(tmp_path / "out"), "--batch", "c", "-o", "json"))
+    assert [job_store.get(one["job"]).pointer("data") for one in again] == [old.pointer("data") for old in before]
+
+
+def test_another_data_set_may_be_given_by_set(exported: Path, run: Run, data: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text(data.read_text() + " ")
+    again = loaded(run("submit", "--from", str(exported), "--set", f"dataset.source={other}", "-o", "json"))
+    assert {one["spec"]["dataset"]["source"] for one in again} == {str(other)}
 
 
 def test_plan_takes_it_too(exported: Path, run: Run) -> None:
@@ -94,6 +122,26 @@ def test_a_folder_that_is_none_is_refused(run: Run, tmp_path: Path) -> None:
     result = run("submit", "--from", str(tmp_path), "-o", "json")
     assert result.exit_code == 4
     assert "is no export" in error_of(result)["message"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{",
+        '"x"',
+        '{"export": 1, "jobs": [], "files": {}}',
+        '{"export": 1, "jobs": [{"spec": 3}], "files": {}}',
+        '{"export": 1, "jobs": [{"spec": "a"}], "files": []}',
+        '{"export": 1, "jobs": [3], "files": {}}',
+        '{"export": 9, "jobs": [{"spec": "a"}], "files": {}}',
+    ],
+)
+def test_a_damaged_manifest_is_refused_in_one_sentence(exported: Path, run: Run, text: str) -> None:
+    (exported / "manifest.json").write_text(text)
+    result = run("submit", "--from", str(exported), "-o", "json")
+    assert result.exit_code == 4
+    assert "\n" not in error_of(result)["message"]
 
 
 def test_a_manifest_that_leads_elsewhere_is_refused(exported: Path, run: Run) -> None:

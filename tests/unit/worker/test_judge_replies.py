@@ -44,12 +44,17 @@ def test_yes_and_no_are_words(reply: str) -> None:
     assert is_yes_or_no(reply)
 
 
-@pytest.mark.parametrize("reply", ["Not sure", "None", "Nothing fits", "", "<html>no</html>", "Maybe", "Yesterday", "I"])
+@pytest.mark.parametrize(
+    "reply", ["Not sure", "None", "Nothing fits", "", "<html>no</html>", "Maybe", "Yesterday", "I"]
+)
 def test_what_only_begins_like_yes_or_no_is_neither(reply: str) -> None:
     assert not is_yes_or_no(reply)
 
 
-@pytest.mark.parametrize("text", ["Vienna", "Wolfgang Amadeus Mozart", "42", "AC/DC", "No Country for Old Men"])
+@pytest.mark.parametrize(
+    "text",
+    ["Vienna", "Wolfgang Amadeus Mozart", "42", "AC/DC", "No Country for Old Men", "I Am Legend", "Sorry", "I, Robot"],
+)
 def test_a_candidate_is_a_short_name(text: str) -> None:
     assert is_candidate(text)
 
