@@ -132,7 +132,7 @@ def _tell_dropped(rows: Sequence[Planned]) -> None:
     counts: dict[DatasetSpec, dict[str, int]] = {row.spec.dataset: row.data.counts for row in rows if row.data}
     for dataset, found in counts.items():
         for name, number in found.items():
-            if name.startswith(DROPPED):
+            if name.startswith(DROPPED) and number:
                 why = name.removeprefix(DROPPED).replace("_", " ")
                 say(f"{printable(dataset.source)}: {number} rows of {dataset.train!r} are not trained on: {why}")
 

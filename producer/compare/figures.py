@@ -65,7 +65,8 @@ def curves(found: Sequence[Entry], losses: Sequence[Mapping[str, Any]], number: 
         ink = _Palette(found)
         for place, one in reversed(list(enumerate(losses))):
             colour, label = ink.of(place)
-            made.axes.plot(*_xy(one.get("train") or []), color=colour, linewidth=1.3, label=label)
+            width = 0.5 if colour == PALE else 1.3
+            made.axes.plot(*_xy(one.get("train") or []), color=colour, linewidth=width, label=label)
             made.axes.plot(*_xy(one.get("eval") or []), "o", color=colour, markersize=4)
         made.label(f"training step{' (dots: evaluation loss)' if evaluated else ''}", "loss (nats per token)")
         made.legend(ink.labels)
@@ -81,7 +82,7 @@ def cost(found: Sequence[Entry], metric: str, number: int) -> str:
             colour, label = ink.of(place)
             mean, usd = entry.mean(metric) or 0.0, entry.cost or 0.0
             made.axes.plot([usd, usd], _interval(entry.scores[metric], mean), color=colour, linewidth=1.2)
-            made.axes.plot(usd, mean, "o", color=colour, markersize=6, label=label)
+            made.axes.plot(usd, mean, "o", color=colour, markersize=4 if colour == PALE else 6, label=label)
         _base_lines(found, metric, made.axes.axhline, label="base model")
         _money(made.axes, [entry.cost or 0.0 for entry in rows])
         made.label("cost of the run and its endpoints (USD)", f"mean ({unit(metric)})")
