@@ -18,8 +18,7 @@ ID = 8  #: characters of a job's id that are shown
 
 def about(metric: str) -> About | None:
     """None for the name of a stored record that this version does not know."""
-    known: Mapping[str, About] = dict(METRICS)
-    return known.get(metric)
+    return next((found for name, found in METRICS.items() if name == metric), None)
 
 
 def unit(metric: str) -> str:
