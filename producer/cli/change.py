@@ -54,7 +54,7 @@ def cancel(tools: Tools, jobs: Sequence[str], batch: str | None, output: str) ->
     """
     every = chosen(tools, jobs, batch, tools.producer.store.unfinished)
     refs = _those(tools, every, lambda job: not job.finished) if every is not None else jobs
-    _change(tools, refs, tools.producer.cancel, every is not None, output)
+    _change(tools, refs, tools.producer.cancel, every is not None, output, "no job of these is unfinished")
 
 
 @click.command()
@@ -73,15 +73,17 @@ def retry(tools: Tools, jobs: Sequence[str], batch: str | None, failed: bool, ou
     if every is None and failed:
         every = [tools.producer.store.resolve(ref) for ref in jobs]
     refs = _those(tools, every, lambda job: job.state is JobState.FAILED) if every is not None else jobs
-    _change(tools, refs, tools.producer.retry, every is not None, output)
+    _change(tools, refs, tools.producer.retry, every is not None, output, "no job of these has failed")
 
 
 def _those(tools: Tools, ids: Sequence[str], admits: Callable[[Job], bool]) -> list[str]:
     return [job.id for job in tools.producer.store.many(ids) if admits(job)]
 
 
-def _change(tools: Tools, refs: Sequence[str], act: Callable[[str], Job], lenient: bool, output: str) -> None:
-    """Try every one; the exit code is that of the first error."""
+def _change(
+    tools: Tools, refs: Sequence[str], act: Callable[[str], Job], lenient: bool, output: str, none: str
+) -> None:
+    """Try every one; the exit code is that of the first error. `none` is told where there was nothing to do."""
     changed: list[Job] = []
     errors: list[tuple[str, HintrelayError]] = []
     for ref in dict.fromkeys(refs):
@@ -92,13 +94,13 @@ def _change(tools: Tools, refs: Sequence[str], act: Callable[[str], Job], lenien
                 errors.append((ref, exc))
     if errors and len(refs) == 1:
         raise errors[0][1]
-    _print(changed, errors, output)
+    _print(changed, errors, output, none)
     _tell_lost(tools)
     if errors:
         leave(describe(errors[0][1])[0])
 
 
-def _print(jobs: Sequence[Job], errors: Sequence[tuple[str, HintrelayError]], output: str) -> None:
+def _print(jobs: Sequence[Job], errors: Sequence[tuple[str, HintrelayError]], output: str, none: str) -> None:
     if output != "table":
         bad: list[dict[str, Any]] = [{"job": ref, "error": describe(exc)[1]} for ref, exc in errors]
         emit_all([*map(job_json, jobs), *bad], output)
@@ -109,7 +111,7 @@ def _print(jobs: Sequence[Job], errors: Sequence[tuple[str, HintrelayError]], ou
         ]
         print_table(["JOB", "NAME", "STATE", "WAITING"], rows)
     elif not errors:
-        say("there is no such job")
+        say(none)
     for _, exc in errors:
         complain(describe(exc)[1])
 

@@ -138,3 +138,20 @@ def test_results_of_a_batch_want_a_folder(run: Run, night: list[str], tmp_path: 
     (tmp_path / "file").touch()
     assert run("results", "--batch", "night").exit_code == Exit.USAGE
     assert run("results", "--batch", "night", "--output", "file").exit_code == Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("retry", "--batch", "ended", "--failed"), "no job of these has failed"),
+        (("cancel", "--batch", "ended"), "no job of these is unfinished"),
+    ],
+)
+def test_where_a_batch_has_nothing_to_do_that_is_told(
+    run: Run, job_store: Store, words: tuple[str, ...], told: str
+) -> None:
+    job = made(job_store, batch="ended")
+    assert job_store.move(job, JobState.ACCEPTED, JobState.CANCELLED)
+    result = run(*words)
+    assert result.exit_code == 0
+    assert told in result.stderr
