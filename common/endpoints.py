@@ -51,8 +51,10 @@ class Entry:
     endpoint_id: str = ""
     address: str = ""  #: what requests are sent to
     asked: int = 0  #: when the paid request was last made, while it is not known what came of it
-    begun: int = 0  #: when it first answered
+    begun: int = 0  #: when it first read as ready
+    halted: int = 0  #: when it first read otherwise, after it was to end
     minutes: int | None = None  #: billed, once known
+    counted: str = ""  #: 'here' where the platform did not tell the minutes and our clock counted them
     why: str = ""  #: why it ended
     fault: str = ""  #: code, where it ended otherwise than by plan: transient faults begin with '~'
     words: str = ""  #: the platform's latest
@@ -112,6 +114,7 @@ class Entry:
             "until": iso(self.until) if self.until else None,
             "max_minutes": self.max_minutes,
             "minutes": self.minutes,
+            "minutes_by": None if self.minutes is None else "our clock" if self.counted else "platform",
             "cents": self.cents,
             "why": self.why or None,
             "words": self.words or None,
@@ -120,9 +123,9 @@ class Entry:
 
 
 _TEXTS = (
-    "need model path wanted_hardware wanted_config config hardware endpoint_id address why fault words wish".split()
-)
-_NUMBERS = "created since until max_minutes inactive_minutes limit asked begun minutes".split()
+    "need model path wanted_hardware wanted_config config hardware endpoint_id address why fault words wish counted"
+).split()
+_NUMBERS = "created since until max_minutes inactive_minutes limit asked begun halted minutes".split()
 
 
 def needs(job: Job | None, entry: Entry) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import together
 
 from common import hardware as offered
 from common import quotes
-from common.errors import ConfigurationError, HintrelayError, InvalidSpec, Unreachable
+from common.errors import ConfigurationError, HintrelayError, InvalidSpec, NotFound, Unreachable
 from common.quotes import Quote
 from common.spec import FinetuneSpec
 
@@ -76,14 +77,17 @@ class TogetherQuotes:
 
     def hardware(self, model: str, *, config: str = "", hardware: str = "") -> tuple[str, float] | None:
         """The cheapest that serves a base model and fits, and its cents a minute; None where the platform has none."""
-        found = offered.base_model(self._listed(f"{offered.MODELS_PATH}?{httpx.QueryParams(search=model)}"), model)
-        if found is None:
-            return None
         me = self._object(lambda: self._client.get("/whoami", cast_to=httpx.Response))
-        project = self._client.project_id or me.get("project_id")
-        wanted = f"/projects/{project}/configs?{httpx.QueryParams(referenceModelId=found[1])}"
-        prices = offered.prices(self._listed(offered.PRICES_PATH))
-        fits = [one for one in offered.configs(self._listed(wanted), prices) if one.fits(config, hardware)]
+        project = str(self._client.project_id or me.get("project_id"))
+        path = offered.model_path(project, model)  # where there is no catalogue
+        with contextlib.suppress(NotFound):
+            models = self._listed(f"{offered.MODELS_PATH}?{httpx.QueryParams(search=model)}")
+            path = offered.base_model(models, model, project) or ""
+        if not path:
+            return None
+        wanted = self._listed(f"/projects/{project}/configs?{httpx.QueryParams(referenceModel=path)}")
+        there = offered.configs(wanted, self._listed(offered.PRICES_PATH), project)
+        fits = [one for one in there if one.fits(config, hardware)]
         priced = [(one.cents_per_minute, one.hardware) for one in fits if one.cents_per_minute is not None]
         return (min(priced)[1], min(priced)[0]) if priced else None
 
@@ -122,4 +126,6 @@ class TogetherQuotes:
             return ConfigurationError(words, hint="set TOGETHER_API_KEY to a valid key")
         if exc.status_code in {408, 429} or exc.status_code >= 500:
             return Unreachable(words)
+        if exc.status_code == 404:
+            return NotFound(words)
         return InvalidSpec(words, code="platform_refused")

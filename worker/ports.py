@@ -65,6 +65,7 @@ class Run:
     created: str = ""
     output_name: str = ""
     object_id: str = ""
+    adapter_id: str = ""
     price: int | None = None  #: micro-dollars, as the platform states it
     words: str = ""
     restarted_as: str = ""

@@ -17,14 +17,15 @@ class Serving(StrEnum):
     STOPPING = "stopping"
     STOPPED = "stopped"
     FAILED = "failed"
+    UNKNOWN = "unknown"  #: a word that we do not know: neither an end nor ready
 
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """A model on the platform's machines. `model` is its id in the registry, `words` what the platform says of it."""
+    """A model on the platform's machines. `serves`: ids and names of it, `words` what the platform says of it."""
 
     id: str
-    model: str
+    serves: frozenset[str]
     state: Serving
     words: str = ""
     routed: bool = False  #: requests to the endpoint are led to it
@@ -47,7 +48,7 @@ class Offer:
     model: str  #: the platform's path of it
     config: str
     hardware: str
-    cents_per_minute: float
+    cents_per_minute: float | None  #: None: the platform's list of prices does not have the hardware
 
 
 class Endpoints(Protocol):
@@ -56,6 +57,9 @@ class Endpoints(Protocol):
 
     def endpoints(self) -> list[Endpoint]:
         """All of the account's, in one request for hundreds."""
+
+    def find(self, endpoint_id: str) -> Endpoint | None:
+        """One by its id; None once the platform does not know it. What the list does not show may be there."""
 
     def create(self, name: str) -> None:
         """A name, free of charge; fine when it is there already."""
@@ -84,7 +88,8 @@ class Catalog(Protocol):
         """Ask `name` for one token. Raises Transient or Permanent, in the platform's words."""
 
     def spans(self, endpoint: Endpoint) -> list[tuple[int, int | None]]:
-        """When replicas under it were ready: (from, to) in ms by the platform's clock; None: still."""
+        """When replicas under it were ready: (from, to) in ms by the platform's clock; None: still. Empty where the
+        platform does not tell."""
 
 
 @dataclass(frozen=True, slots=True)

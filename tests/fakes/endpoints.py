@@ -34,6 +34,10 @@ class FakeEndpoints:
         self._fault("endpoints")
         return [one for name, one in self.there.items() if name not in self.hidden]
 
+    def find(self, endpoint_id: str) -> Endpoint | None:
+        self._fault("find")
+        return next((one for one in self.there.values() if one.id == endpoint_id), None)
+
     def create(self, name: str) -> None:
         self._with_effect("create", lambda: self.there.setdefault(name, Endpoint(f"ep-{name}", name, f"acme/{name}")))
 
@@ -95,9 +99,8 @@ class FakeEndpoints:
 
     def _deployed(self, name: str, offer: Offer) -> None:
         one = self.there[name]
-        made = Deployed(
-            f"dep-{name}-{len(one.deployments)}", offer.model.rsplit("/", 1)[-1], Serving.STARTING, "starting"
-        )
+        serves = frozenset({offer.model.rsplit("/", 1)[-1]})
+        made = Deployed(f"dep-{name}-{len(one.deployments)}", serves, Serving.STARTING, "starting")
         self.there[name] = replace(one, deployments=(*one.deployments, made))
         if self.ready_at_once:
             self.set(name, Serving.READY)

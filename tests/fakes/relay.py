@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import fakeredis
 
@@ -53,7 +54,9 @@ class FakeNudges:
 class Relay:
     """`drive` carries messages as workers would, `tick` moves the clock and ticks."""
 
-    def __init__(self, folder: Path, *, stages: Mapping[str, Stage] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, stages: Mapping[str, Stage] | None = None, endpoints: Any | None = None
+    ) -> None:
         self.clock = FakeClock()
         self.redis: Client = fakeredis.FakeRedis(decode_responses=True)
         self.store = Store(self.redis, actor="test", clock=self.clock.ms)
@@ -62,7 +65,7 @@ class Relay:
         self.platform = FakePlatform()
         self.model = FakeHintModel()
         self.stop = StopFlag()
-        self.endpoints = FakeEndpoints(self.clock.ms)
+        self.endpoints: FakeEndpoints = endpoints or FakeEndpoints(self.clock.ms)  # or an adapter to a platform
         self.ledger = Ledger.beside(self.store)
         self.workers = 0  #: hints workers that give signs of life
         self.ports = make_ports(

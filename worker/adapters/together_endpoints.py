@@ -1,12 +1,8 @@
-"""The Endpoints and Catalog ports over Together's endpoints of the second kind (v2), by the SDK 2.36.0.
-
-The first kind (v1) refuses new ones. With a newer SDK only this module changes: there `beta.endpoints` is `endpoints`.
-"""
+"""The Endpoints and Catalog ports over Together's endpoints of the second kind (v2). The first refuses new ones."""
 
 from __future__ import annotations
 
 import contextlib
-import time
 from datetime import datetime
 from typing import Any
 
@@ -14,10 +10,10 @@ import httpx
 import structlog
 import together
 
-from common import hardware
 from common.errors import HintrelayError, Permanent, Transient
-from worker.adapters.http_pace import HttpPace
-from worker.adapters.together_wire import do, is_conflict, json_object, once
+from worker.adapters import together_catalog
+from worker.adapters.together_v2 import PAGE, V2
+from worker.adapters.together_wire import do, is_conflict, json_object
 from worker.pacing import Pace, Unpaced
 from worker.ports import Absent
 from worker.serving import Deployed, Endpoint, Offer, Serving
@@ -25,8 +21,6 @@ from worker.serving import Deployed, Endpoint, Offer, Serving
 log = structlog.get_logger(__name__)
 
 TIMEOUT_S = 15.0  #: of one request; what comes later is looked for, and a tick has other work
-KEPT_S = 300.0  #: prices and configs change seldom
-PAGE = 500  #: the most that the platform lists at once
 DEPLOYMENT = (
     "hintrelay"  #: the one deployment of each endpoint; its name is taken once, so a doubled request is refused
 )
@@ -43,6 +37,8 @@ STATES = {
 }
 #: in these it may answer all the same: replicas that are ready say so
 _PARTLY = frozenset({"SCALING", "DEGRADED"})
+#: fields of a deployment that say what it serves
+_SERVED = ("model", "modelId", "adapterModel", "adapterModelId")
 
 
 class TogetherEndpoints:
@@ -51,74 +47,71 @@ class TogetherEndpoints:
     def __init__(
         self, *, root: str, chat_url: str, api_key: str, timeout_s: float = TIMEOUT_S, pace: Pace | None = None
     ) -> None:
-        self._pace = HttpPace(pace or Unpaced(), f"{root}/v2")
         limits = httpx.Timeout(timeout_s, connect=5.0)
-        self._account = together.Together(api_key=api_key, base_url=f"{root}/v1", timeout=limits, max_retries=1)
-        self._reads = together.Together(api_key=api_key, base_url=f"{root}/v2", timeout=limits, max_retries=1)
-        self._reads._client.event_hooks = self._pace.hooks
-        self._once = self._reads.with_options(max_retries=0)
+        self._v2 = V2(root=root, api_key=api_key, limits=limits, pace=pace or Unpaced())
         self._chat = together.Together(api_key=api_key, base_url=chat_url, timeout=limits, max_retries=0)
-        self._project = ""
-        self._kept: dict[str, tuple[float, list[dict[str, Any]]]] = {}  #: lists that change seldom: when read, and what
 
     # ---- Endpoints ----
 
     def endpoints(self) -> list[Endpoint]:
-        return [_endpoint(item) for item in self._listed(f"{self._home()}/endpoints", limit=PAGE)]
+        items = self._v2.listed(f"{self._v2.home()}/endpoints", limit=PAGE)
+        return [one for item in items if item.get("id") and (one := self._whole(item)) is not None]
+
+    def find(self, endpoint_id: str) -> Endpoint | None:
+        try:
+            item = self._v2.get(f"{self._v2.home()}/endpoints/{endpoint_id}")
+        except Absent:
+            return None
+        if item.get("id") != endpoint_id:
+            raise Transient(f"the platform answered with something else than the endpoint {endpoint_id}")
+        return self._whole(item)
 
     def create(self, name: str) -> None:
-        try:
-            self._send("post", f"{self._home()}/endpoints", {"name": name}, "the creation of an endpoint")
-        except HintrelayError as exc:
-            if not is_conflict(exc):
-                raise
+        with _there_is_fine():
+            self._v2.send("post", f"{self._v2.home()}/endpoints", {"name": name}, "the creation of an endpoint")
 
     def deploy(self, endpoint: Endpoint, offer: Offer, idle_minutes: int) -> None:
+        """A platform without an inactivity timeout refuses it, and is asked without: the reaper does not rest on it."""
         body = {
             "name": DEPLOYMENT,
             "model": offer.model,
             "config": offer.config,
             "autoscaling": {"minReplicas": 1, "maxReplicas": 1},
-            "inactiveTimeout": idle_minutes,
         }
-        try:
-            self._send("post", f"{self._of(endpoint)}/deployments", body, "the creation of a deployment")
-        except HintrelayError as exc:
-            if not is_conflict(exc):
-                raise
+        path, what = f"{self._of(endpoint)}/deployments", "the creation of a deployment"
+        with _there_is_fine():
+            try:
+                self._v2.send("post", path, {**body, "inactiveTimeout": idle_minutes}, what)
+            except Permanent as exc:
+                if "inactive" not in exc.message.lower():
+                    raise
+                log.warning("inactivity_timeout_refused", endpoint=endpoint.name, reason=exc.message)
+                self._v2.send("post", path, body, what)
 
     def route(self, endpoint: Endpoint) -> None:
         split = [{"deploymentId": one.id, "weight": 1.0} for one in endpoint.deployments[:1]]
-        self._send("patch", f"{self._of(endpoint)}?updateMask=trafficSplit", {"trafficSplit": split}, "the routing")
+        self._v2.send("patch", f"{self._of(endpoint)}?updateMask=trafficSplit", {"trafficSplit": split}, "the routing")
 
     def stop(self, endpoint: Endpoint) -> None:
         none = {"autoscaling": {"minReplicas": 0, "maxReplicas": 0}}
         for one in endpoint.deployments:
             if one.state is not Serving.STOPPED:
                 path = f"{self._of(endpoint)}/deployments/{one.id}?updateMask=autoscaling"
-                self._gone_is_fine("patch", path, none, "the stop of a deployment")
+                self._v2.gone_is_fine("patch", path, none, "the stop of a deployment")
 
     def delete(self, endpoint: Endpoint) -> None:
         """Out of the traffic first: what is in it cannot be deleted."""
         where = self._of(endpoint)
         empty: dict[str, Any] = {"trafficSplit": []}
         if any(one.routed for one in endpoint.deployments):
-            self._gone_is_fine("patch", f"{where}?updateMask=trafficSplit", empty, "the unrouting")
+            self._v2.gone_is_fine("patch", f"{where}?updateMask=trafficSplit", empty, "the unrouting")
         for path in [*(f"{where}/deployments/{one.id}" for one in endpoint.deployments), where]:
-            self._gone_is_fine("delete", path, None, "a deletion")
+            self._v2.gone_is_fine("delete", path, None, "a deletion")
 
     # ---- Catalog ----
 
     def offers(self, model: str, *, base: bool) -> list[Offer]:
-        path, reference = self._supported(model) if base else self._registered(model)
-        listed = self._seldom(f"{self._home()}/configs", referenceModelId=reference)
-        found = []
-        for one in hardware.configs(listed, hardware.prices(self._seldom(hardware.PRICES_PATH))):
-            if one.cents_per_minute is None:
-                log.info("config_without_price", model=model, config=one.path, hardware=one.hardware)
-            else:
-                found.append(Offer(path, one.path, one.hardware, one.cents_per_minute))
-        return sorted(found, key=lambda one: one.cents_per_minute)
+        return together_catalog.offers(self._v2, model, base=base)
 
     def answers(self, name: str) -> None:
         body = {"model": name, "messages": ASKED_FOR, "max_tokens": 1}
@@ -131,11 +124,14 @@ class TogetherEndpoints:
 
     def spans(self, endpoint: Endpoint) -> list[tuple[int, int | None]]:
         """From the events of its deployments: each change of the number of replicas, with the platform's time of it."""
-        events = self._listed(f"{self._of(endpoint)}/events", limit=1000, types="deployment.scaled")
+        try:
+            events = self._v2.listed(f"{self._of(endpoint)}/events", limit=PAGE, types="deployment.scaled")
+        except Absent:
+            return []
         scaled = [event for event in events if event.get("type") == "deployment.scaled"]
         found: list[tuple[int, int | None]] = []
         begun: dict[str, int] = {}
-        for event in sorted(scaled, key=lambda one: str(one.get("createdAt"))):
+        for event in sorted(scaled, key=lambda one: _ms(one.get("createdAt"))):
             which, at = str(event.get("deploymentId")), _ms(event.get("createdAt"))
             if event.get("newReplicas"):
                 begun.setdefault(which, at)
@@ -143,92 +139,57 @@ class TogetherEndpoints:
                 found.append((begun.pop(which), at))
         return found + [(at, None) for at in begun.values()]
 
-    # ---- the platform's names of things ----
-
-    def _registered(self, model_id: str) -> tuple[str, str]:
-        """(path of a tuned model, the id of the model that configs are made for)."""
-        try:
-            body = self._get(f"{self._home()}/models/{model_id}")
-        except Absent as exc:
-            raise Permanent(
-                f"the platform's registry has no model {model_id}: {exc.message}", code="not_servable"
-            ) from exc
-        return f"projects/{body.get('projectId') or self._project}/models/{model_id}", str(
-            body.get("baseModelId") or model_id
-        )
-
-    def _supported(self, name: str) -> tuple[str, str]:
-        """The same of a base model, by its name."""
-        found = hardware.base_model(self._seldom(hardware.MODELS_PATH, search=name), name)
-        if found is not None:
-            return found
-        raise Permanent(f"the platform's catalogue has no model {name} that can be served", code="not_servable")
-
-    def _home(self) -> str:
-        if not self._project:
-            me = json_object(do(lambda: self._account.get("/whoami", cast_to=httpx.Response)))
-            self._project = str(self._account.project_id or me.get("project_id") or "")
-        if not self._project:
-            raise Transient("the platform did not say which project the key belongs to", code="odd_answer")
-        return f"/projects/{self._project}"
-
     def _of(self, endpoint: Endpoint) -> str:
-        return f"{self._home()}/endpoints/{endpoint.id}"
+        return f"{self._v2.home()}/endpoints/{endpoint.id}"
 
-    # ---- requests ----
+    def _whole(self, item: dict[str, Any]) -> Endpoint | None:
+        """With its deployments, which are asked for where the endpoint does not list them: none listed is not none."""
+        where = f"{self._v2.home()}/endpoints/{item['id']}"
+        try:
+            if not isinstance(item.get("deployments"), list):
+                item = {**item, "deployments": self._v2.listed(f"{where}/deployments", limit=PAGE)}
+        except Absent:  # it went away meanwhile
+            return None
+        return _endpoint(item)
 
-    def _seldom(self, path: str, **query: str) -> list[dict[str, Any]]:
-        """What many jobs ask alike: prices, configs, the catalogue."""
-        name = f"{path}?{httpx.QueryParams(query)}"
-        at, items = self._kept.get(name, (-KEPT_S, []))
-        if time.monotonic() - at >= KEPT_S:
-            items = self._listed(path, **query)
-            self._kept[name] = (time.monotonic(), items)
-        return items
 
-    def _get(self, path: str) -> dict[str, Any]:
-        self._pace.before()
-        return json_object(do(lambda: self._reads.get(path, cast_to=httpx.Response)))
-
-    def _listed(self, path: str, **query: Any) -> list[dict[str, Any]]:
-        """All items of a list, page after page."""
-        items: list[dict[str, Any]] = []
-        while True:
-            body = self._get(f"{path}?{httpx.QueryParams(query)}" if query else path)
-            data = body.get("data")
-            if not isinstance(data, list):
-                raise Transient(f"the platform answered {path} with something else than a list", code="odd_answer")
-            items += [item for item in data if isinstance(item, dict)]
-            if not body.get("next_cursor") or not data:
-                return items
-            query["after"] = body["next_cursor"]
-
-    def _send(self, method: str, path: str, body: Any, what: str) -> None:
-        send: Any = {"post": self._once.post, "patch": self._once.patch, "delete": self._once.delete}[method]
-        self._pace.before()
-        once(lambda: send(path, body=body, cast_to=httpx.Response), what)
-
-    def _gone_is_fine(self, method: str, path: str, body: Any, what: str) -> None:
-        with contextlib.suppress(Absent):
-            self._send(method, path, body, what)
+@contextlib.contextmanager
+def _there_is_fine() -> Any:
+    """A name that is taken is one that an earlier request took: names are not drawn twice."""
+    try:
+        yield
+    except HintrelayError as exc:
+        if not is_conflict(exc):
+            raise
 
 
 def _endpoint(item: dict[str, Any]) -> Endpoint:
-    routed = {one.get("deploymentId") for one in item.get("trafficSplit") or [] if one.get("weight")}
+    routed = {one.get("deploymentId") for one in item.get("trafficSplit") or [] if one.get("weight", 1)}
     address = str(item.get("name") or "")
-    deployments = [_deployed(one, routed) for one in item.get("deployments") or [] if isinstance(one, dict)]
-    return Endpoint(str(item.get("id")), address.rsplit("/", 1)[-1], address, tuple(deployments))
+    deployments = [_deployed(one, routed) for one in item["deployments"] if isinstance(one, dict)]
+    return Endpoint(str(item["id"]), address.rsplit("/", 1)[-1], address, tuple(deployments))
 
 
 def _deployed(item: dict[str, Any], routed: set[Any]) -> Deployed:
-    word = str(item.get("state") or "").removeprefix("DEPLOYMENT_STATE_")
-    state = STATES.get(word)
-    if state is None:  # a new word must neither end an endpoint nor count as its end
-        log.warning("deployment_state_unknown", deployment=item.get("id"), state=word)
-    if state is None or word in _PARTLY:
-        state = Serving.READY if item.get("readyReplicas") else Serving.STARTING
-    model = str(item.get("modelId") or str(item.get("model") or "").split("/revisions/")[0].rsplit("/", 1)[-1])
-    return Deployed(str(item.get("id")), model, state, word, item.get("id") in routed)
+    status: dict[str, Any] = item["status"] if isinstance(item.get("status"), dict) else {}
+    said = str(item.get("state") or status.get("state") or "")
+    word = said.upper().removeprefix("DEPLOYMENT_").removeprefix("STATE_")
+    ready = item.get("readyReplicas", status.get("readyReplicas"))
+    state = STATES.get(word, Serving.UNKNOWN)
+    if state is Serving.UNKNOWN:  # a new word must neither end an endpoint nor count as its end
+        log.warning("deployment_state_unknown", deployment=item.get("id"), state=said)
+    if ready and (state is Serving.UNKNOWN or word in _PARTLY):
+        state = Serving.READY
+    words = str(status.get("message") or word)
+    return Deployed(str(item.get("id")), _served(item), state, words, item.get("id") in routed)
+
+
+def _served(item: dict[str, Any]) -> frozenset[str]:
+    """Ids and names of what a deployment serves: model or adapter, with and without the path."""
+    adapters = [one for one in item.get("adapters") or [] if isinstance(one, dict)]
+    told = [str(one[name]) for one in (item, *adapters) for name in _SERVED if one.get(name)]
+    paths = [text.split("/revisions/")[0] for text in told]
+    return frozenset(name for path in paths for name in (path, path.partition("/models/")[2]) if name)
 
 
 def _ms(text: Any) -> int:

@@ -52,6 +52,7 @@ def run_from(item: dict[str, Any]) -> Run:
         created=str(item.get("created_at") or ""),
         output_name=str(item.get("model_output_name") or item.get("output_name") or ""),
         object_id=str(item.get("model_object_id") or ""),
+        adapter_id=str(item.get("adapter_object_id") or ""),
         price=of_nanos(price) if isinstance(price, (int, float)) and price > 0 else None,
         words=(_words(events) or _own_words(item)) if status is not RunStatus.ACTIVE else "",
         restarted_as=_restarted_as(events, item["id"]),

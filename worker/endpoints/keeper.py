@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +31,8 @@ STRAYS_MS = 60_000  #: between two looks for endpoints that the ledger does not 
 GRACE_MS = 120_000  #: such an endpoint may be another tick's, just made
 OFFERS_MS = 600_000  #: prices and configs are asked again after this
 ALIVE_MS = 20_000  #: a worker gives a sign of life every 5 s
-SEEKER_FIELDS = ("id", "v", "state", "deployment", "object_id", "lease", "lease_until", "rev")
+MODEL_FIELDS = ("object_id", "adapter_id", "output_name")  #: of a job; an endpoint may serve its model by any of them
+SEEKER_FIELDS = ("id", "v", "state", "deployment", *MODEL_FIELDS, "lease", "lease_until", "rev")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,16 @@ class Keeper:
                 self._ledger.done_with(entry.name)
         except HintrelayError as exc:
             log.warning("endpoint_step_failed", endpoint=entry.name, state=str(entry.state), reason=exc.message)
+            self._say(entry.name, exc.message)
         except Exception:  # one endpoint's fault must not keep the others running
             log.exception("endpoint_step_crashed", endpoint=entry.name)
+
+    def _say(self, name: str, words: str) -> None:
+        """What stands in the way, for whoever looks at the ledger, or at a job that waits."""
+        with contextlib.suppress(HintrelayError):
+            fresh = self._ledger.find(name)
+            if fresh is not None and fresh.open and fresh.words != words:
+                self._ledger.move(name, words=words)
 
     # ---- those that are wanted ----
 
@@ -187,14 +197,16 @@ class Keeper:
             return
         jobs = {job.id: job for job in self._store.many(seekers, SEEKER_FIELDS)}
         serving = {
-            one.model: endpoint.address
+            name: endpoint.address
             for endpoint in seen
             for one in endpoint.deployments
             if one.state is Serving.READY and one.routed
+            for name in one.serves
         }
         done = [job_id for job_id in seekers if not _seeks(jobs.get(job_id))]
         for job_id, job in jobs.items():
-            address = serving.get(str(job.facts.get("object_id")))
+            names = [str(job.facts[name]) for name in MODEL_FIELDS if job.facts.get(name)]
+            address = next((serving[name] for name in names if name in serving), None)
             if address and _seeks(job):
                 self._store.register(job_id, address)
                 log.info("endpoint_found", job=job_id, deployment=address)
@@ -212,9 +224,10 @@ class Keeper:
         noted = self._ledger.strays()
         for name, endpoint in strays.items():
             first = noted.get(name)
-            if first is None:
+            former = first is None and self._ledger.find(name) is not None  # it was closed, and is there again
+            if first is None and not former:
                 self._ledger.stray(name, now)
-            elif now - first >= GRACE_MS:
+            elif former or now - (first or 0) >= GRACE_MS:
                 log.warning("endpoint_unknown", endpoint=name)
                 why = "the ledger did not know it"
                 self._ledger.move(name, EntryState.STOPPING, until_ms=0, why=why, endpoint_id=endpoint.id)

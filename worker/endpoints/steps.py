@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +12,7 @@ from common.endpoints import Entry, EntryState
 from common.errors import HintrelayError, Permanent
 from common.ledger import Ledger
 from common.store import Store
+from worker.endpoints.down import Down
 from worker.ports import InDoubt
 from worker.serving import Catalog, Deployed, Endpoint, Endpoints, Offer, Serving
 
@@ -19,9 +20,8 @@ log = structlog.get_logger(__name__)
 
 MINUTE_MS = 60_000
 MISSED = 3  #: looks in a row that did not show a running endpoint; one look may be stale
-STOP_AGAIN_MS = 30_000  #: one that reads as stopping is asked again after this
 
-_UP = {Serving.STARTING, Serving.READY}
+_UP = {Serving.STARTING, Serving.READY, Serving.UNKNOWN}
 
 
 class Steps:
@@ -34,15 +34,17 @@ class Steps:
         self._catalog = catalog
         self._doubt_ms = doubt_ms
         self._missed: dict[str, int] = {}
-        self._asked_to_stop: dict[str, int] = {}
+        self._down = Down(ledger, endpoints, catalog, doubt_ms=doubt_ms)
 
     def take(self, entry: Entry, endpoint: Endpoint | None, now: int) -> None:
         """The next step, where the platform's list shows `endpoint` for the entry. Raises what the platform says."""
         step: dict[EntryState, Callable[[Entry, Endpoint | None, int], None]] = {
             EntryState.STARTING: self._up,
             EntryState.RUNNING: self._watch,
-            EntryState.STOPPING: self._down,
+            EntryState.STOPPING: self._take_down,
         }
+        if endpoint is None and entry.endpoint_id:  # a list may lag; what it does not show may cost all the same
+            endpoint = self._endpoints.find(entry.endpoint_id)
         step[entry.state](entry, endpoint, now)
 
     # ---- up ----
@@ -82,7 +84,7 @@ class Steps:
             self.end(entry, f"the platform could not start it: {one.words or one.state}", "~endpoint_failed")
         elif not one.routed:
             self._endpoints.route(endpoint)
-        elif one.state is Serving.READY:
+        elif self._ready(endpoint, one):
             facts: dict[str, Any] = {
                 "asked": None,
                 "begun": now,
@@ -94,6 +96,14 @@ class Steps:
                 self.tell(entry, "endpoint_ready", {"endpoint": entry.name, "address": endpoint.address})
         elif one.words != entry.words or entry.asked:
             self._ledger.move(entry, asked=None, endpoint_id=endpoint.id, words=one.words)
+
+    def _ready(self, endpoint: Endpoint, one: Deployed) -> bool:
+        """One whose state is a word that we do not know is asked whether it answers."""
+        if one.state is Serving.UNKNOWN:
+            with contextlib.suppress(HintrelayError):
+                self._catalog.answers(endpoint.address)
+                return True
+        return one.state is Serving.READY
 
     # ---- while it runs ----
 
@@ -117,38 +127,11 @@ class Steps:
             log.info("endpoint_ending", endpoint=entry.name, reason=why)
             self._wake(entry)
 
-    def _down(self, entry: Entry, endpoint: Endpoint | None, now: int) -> None:
-        in_doubt = bool(entry.asked) and now - entry.asked < self._doubt_ms
-        if endpoint is None:
-            if not in_doubt:
-                self._close(entry, now)
-        elif any(one.state is not Serving.STOPPED for one in endpoint.deployments):
-            self._stop(entry, endpoint, now)
-        elif endpoint.deployments or not in_doubt:
-            spans = self._catalog.spans(endpoint)
-            if spans:
-                self._ledger.move(entry.name, minutes=sum(map(minutes, spans)))
-            self._endpoints.delete(endpoint)
-
-    def _stop(self, entry: Entry, endpoint: Endpoint, now: int) -> None:
-        """Asked again until it reads stopped: that it was acknowledged means nothing."""
-        ending = all(one.state in {Serving.STOPPING, Serving.STOPPED} for one in endpoint.deployments)
-        if ending and now - self._asked_to_stop.get(entry.name, 0) < STOP_AGAIN_MS:
-            return
-        self._asked_to_stop[entry.name] = now
-        if entry.asked:
-            self._ledger.move(entry.name, asked=None)
-        self._endpoints.stop(endpoint)
-
-    def _close(self, entry: Entry, now: int) -> None:
-        """Its minutes are the platform's where it told them, else ours from when it first answered."""
-        ran = entry.minutes
+    def _take_down(self, entry: Entry, endpoint: Endpoint | None, now: int) -> None:
+        ran = self._down.take(entry, endpoint, now)
         if ran is None:
-            ran = minutes((entry.begun, now)) if entry.begun else 0
-        if not self._ledger.close(entry, ran):
             return
         self._missed.pop(entry.name, None)
-        self._asked_to_stop.pop(entry.name, None)
         cents = None if entry.price is None else round(ran * entry.price, 4)
         log.info("endpoint_stopped", endpoint=entry.name, minutes=ran, cents=cents, reason=entry.why)
         self.tell(entry, "endpoint_stopped", {"endpoint": entry.name, "minutes": ran, "cents": cents, "why": entry.why})
@@ -162,9 +145,3 @@ class Steps:
     def _wake(self, entry: Entry) -> None:
         for job_id in entry.jobs:
             self._store.wake(job_id)
-
-
-def minutes(span: tuple[int, int | None]) -> int:
-    """Minutes begun between two times in ms."""
-    begun, ended = span
-    return math.ceil(max(0, (ended or begun) - begun) / MINUTE_MS)

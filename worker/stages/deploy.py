@@ -48,10 +48,11 @@ def _model(job: Job, ports: Ports, desk: Desk) -> str:
     known = job.facts.get("object_id")
     if known or job.run_id is None:
         return str(known or "")
-    found = ports.platform.run(job.run_id).object_id
-    if found:
-        desk.note(object_id=found)
-    return found
+    run = ports.platform.run(job.run_id)
+    found = {"object_id": run.object_id, "adapter_id": run.adapter_id}
+    if any(found.values()):
+        desk.note(**{name: value for name, value in found.items() if value})
+    return run.object_id
 
 
 def _own(job: Job, ports: Ports, desk: Desk) -> Outcome:

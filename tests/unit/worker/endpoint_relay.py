@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from common.endpoints import Entry
 from common.states import JobState
@@ -17,8 +18,8 @@ from worker.serving import Standing
 class EndpointRelay(Relay):
     """One hints worker, unless a test says otherwise."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, *, endpoints: Any | None = None) -> None:
+        super().__init__(folder, endpoints=endpoints)
         self.workers = 1
 
     def trained(self, **changes: object) -> str:
