@@ -101,14 +101,24 @@ class Ledger(Records):
         return self.find(name) if name else None
 
     def named(self, name: str) -> Entry:
-        """By name, or by the id of a job that has an open one. Raises NotFound."""
+        """By name, or by the id of a job that has an open one, or the id's beginning. Raises NotFound."""
         bare = name.rsplit("/", 1)[-1]
-        with reaching(self.url):
-            bare = self.client.hget(Keys.endpoints_open, bare) or bare
-        entry = self.find(bare)
+        entry = self._of_job(bare) or self.find(bare) or self._of_job(self._begun(bare))
         if entry is None:
             raise NotFound(f"the ledger has no endpoint {name}", hint="hintrelay endpoints ls shows them")
         return entry
+
+    def _of_job(self, job_id: str) -> Entry | None:
+        with reaching(self.url):
+            name = self.client.hget(Keys.endpoints_open, job_id)
+        return self.find(name) if name else None
+
+    def _begun(self, prefix: str) -> str:
+        """The job id that a prefix means; '' where it means none."""
+        try:
+            return self.resolve(prefix)
+        except NotFound:
+            return ""
 
     def wanted(self, limit: int) -> list[Entry]:
         """Those that wait, the longest waiting first."""

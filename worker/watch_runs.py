@@ -172,6 +172,7 @@ class RunWatch:
             "status": run.word,
             "output_name": run.output_name,
             "object_id": run.object_id,
+            "adapter_id": run.adapter_id or None,
             "progress": run.progress or None,
             **_price(run),
         }

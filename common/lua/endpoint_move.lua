@@ -4,14 +4,15 @@
 -- ARGV 1 now (ms, '' = the server's clock)  2 name  3 rev as it was read ('' = whatever it is)  4 to ('' = stays)
 --      5 how many may run at once ('' = any)  6 ms from now to the hard deadline ('' = as it was)  7... field, value
 -- returns 1 done | 0 changed meanwhile, closed, or not there | -1 no room. What is not there may begin as 'stopping':
--- an endpoint that the platform has and the ledger has not.
+-- an endpoint that the platform has and the ledger has not, or has as closed: it is then for nobody's need.
 local now = clock(ARGV[1])
 local r = redis.call('HMGET', KEYS[1], 'state', 'rev', 'until')
 local state, to = r[1], ARGV[4]
 if (not state or state == 'closed') and (to ~= 'stopping' or (ARGV[3] ~= '' and ARGV[3] ~= '0')) then return 0 end
 if ARGV[3] ~= '' and state and state ~= 'closed' and r[2] ~= ARGV[3] then return 0 end
 if ARGV[5] ~= '' and redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[5]) then return -1 end
-if not state then redis.call('HSET', KEYS[1], 'name', ARGV[2], 'created', now, 'jobs', '', 'need', '') end
+if not state then redis.call('HSET', KEYS[1], 'name', ARGV[2], 'created', now, 'jobs', '') end
+if not state or state == 'closed' then redis.call('HSET', KEYS[1], 'need', '') end
 local till = ARGV[6] ~= '' and now + tonumber(ARGV[6]) or tonumber(r[3]) or now
 redis.call('HSET', KEYS[1], 'until', till)
 if #ARGV > 6 then redis.call('HSET', KEYS[1], unpack(ARGV, 7)) end

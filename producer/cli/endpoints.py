@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 UNKNOWN = "unknown"  #: the state of an endpoint of ours that the ledger does not have
 ALL = "all"
+ALIVE_MS = 20_000  #: a worker gives a sign of life every 5 s
 
 
 @click.group()
@@ -35,7 +37,7 @@ def ls(tools: Tools, closed: bool, output: str) -> None:
     entries = _open(tools)
     if closed:
         entries = [*tools.ledger.closed(), *entries]
-    rows = [one.dump() for one in entries] + [_stray(name) for name in tools.ledger.strays()]
+    rows = [one.dump() for one in entries] + [_stray(name, seen) for name, seen in tools.ledger.strays().items()]
     if output != "table":
         emit_all(rows, output)
     elif rows:
@@ -54,7 +56,7 @@ def stop(tools: Tools, names: Sequence[str], output: str) -> None:
     The next tick does it, and repeats it until the platform reads so. A job that needs one fails, and can be retried.
     """
     strays = tools.ledger.strays()
-    known = [name for name in dict.fromkeys(names) if name in strays]
+    known = list(strays) if ALL in names else [name for name in dict.fromkeys(names) if name in strays]
     wanted = _open(tools) if ALL in names else [tools.ledger.named(one) for one in names if one not in known]
     for entry in wanted:
         if not entry.open:
@@ -93,11 +95,14 @@ def _open(tools: Tools) -> list[Entry]:
     return [*tools.ledger.running(), *tools.ledger.wanted(1_000_000)]
 
 
-def _stray(name: str) -> dict[str, Any]:
-    return {"name": name, "state": UNKNOWN, "jobs": [], "why": "the ledger does not know it"}
+def _stray(name: str, seen: int) -> dict[str, Any]:
+    wish = None if seen else "stop"
+    return {"name": name, "state": UNKNOWN, "jobs": [], "why": "the ledger does not know it", "wish": wish}
 
 
 def _tell(tools: Tools, names: Sequence[str], reasons: Mapping[str, str], output: str, *, dry_run: bool) -> None:
+    if names and not dry_run and not _carried_out(tools):
+        say("no platform worker is there: nothing ends until one and a beat run (hintrelay up, or worker and beat)")
     if output != "table":
         emit_all(({"name": name, "why": reasons.get(name), "wished": not dry_run} for name in names), output)
         return
@@ -106,6 +111,13 @@ def _tell(tools: Tools, names: Sequence[str], reasons: Mapping[str, str], output
         click.echo(f"{printable(name)}  {'would be ended' if dry_run else 'ends with the next tick'}{printable(why)}")
     if not names:
         say("there is nothing to end")
+
+
+def _carried_out(tools: Tools) -> bool:
+    """Whether a worker that can tick gave a sign of life lately."""
+    now = time.time() * 1000  # signs of life go by the machines' clocks
+    alive = tools.ledger.alive().items()
+    return any(name.startswith("platform ") and now - seen < ALIVE_MS for name, seen in alive)
 
 
 def _print(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -118,11 +130,17 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
             "" if row.get("cents_per_minute") is None else f"{row['cents_per_minute']:.2f}",
             "" if row.get("minutes") is None else str(row["minutes"]),
             _at(row.get("until")),
-            printable(row.get("why") or row.get("words") or ""),
+            printable(_why(row)),
         ]
         for row in rows
     ]
     print_table(["ENDPOINT", "STATE", "JOBS", "HARDWARE", "CENTS/MIN", "MINUTES", "UNTIL", "WHY"], cells)
+
+
+def _why(row: Mapping[str, Any]) -> str:
+    """What is known, and whether somebody has asked for its end."""
+    asked = "it was asked to end" if row.get("wish") and row["state"] != EntryState.CLOSED else ""
+    return "; ".join(filter(None, [asked, row.get("why") or row.get("words")]))
 
 
 def _at(text: str | None) -> str:

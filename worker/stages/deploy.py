@@ -46,13 +46,14 @@ def _named(job: Job, name: str, ports: Ports) -> Outcome:
 def _model(job: Job, ports: Ports, desk: Desk) -> str:
     """The tuned model's id in the platform's registry, empty where it has none: the list of runs does not tell it."""
     known = job.facts.get("object_id")
-    if known or job.run_id is None:
+    enough = job.facts.get("adapter_id") or job.spec.deploy.mode != "detect"  # what is looked for may serve the adapter
+    if (known and enough) or job.run_id is None:
         return str(known or "")
     run = ports.platform.run(job.run_id)
     found = {"object_id": run.object_id, "adapter_id": run.adapter_id}
     if any(found.values()):
         desk.note(**{name: value for name, value in found.items() if value})
-    return run.object_id
+    return run.object_id or str(known or "")
 
 
 def _own(job: Job, ports: Ports, desk: Desk) -> Outcome:

@@ -57,8 +57,19 @@ def test_stop_takes_a_name_or_a_job_and_writes_a_wish(run: Run, job_store: Store
     name, second = running(ledger, job), running(ledger, other)
     assert run("endpoints", "stop", job).exit_code == 0
     assert (ledger.named(name).wish, ledger.named(second).wish) == ("stop", "")
+    ledger.stray("hr-0000-lost", 1)
     assert run("endpoints", "stop", "all").exit_code == 0
     assert ledger.named(second).wish == "stop"
+    assert ledger.strays() == {"hr-0000-lost": 0}
+    shown = run("endpoints", "ls").stdout
+    assert shown.count("it was asked to end") == 3
+
+
+def test_a_wish_that_nobody_would_carry_out_says_so(run: Run, job_store: Store, ledger: Ledger) -> None:
+    name = running(ledger, in_state(job_store, JobState.TRAINED))
+    assert "no platform worker is there" in run("endpoints", "stop", name).stderr
+    job_store.sign_of_life(["platform box:1"])
+    assert "no platform worker" not in run("endpoints", "stop", name).stderr
 
 
 def test_what_is_not_there_or_has_ended_cannot_be_stopped(run: Run, job_store: Store, ledger: Ledger) -> None:

@@ -28,7 +28,7 @@ class EndpointRelay(Relay):
         self.drive()
         run_id = self.get(job_id).run_id
         assert run_id is not None
-        facts = {"output_name": f"acme/{job_id}", "object_id": f"ml_{job_id}"}
+        facts = {"output_name": f"acme/{job_id}", "object_id": f"ml_{job_id}", "adapter_id": f"ad_{job_id}"}
         self.platform.change(run_id, RunStatus.DONE, "completed", **facts)
         self.round()
         assert self.get(job_id).state is JobState.TRAINED, self.get(job_id)
