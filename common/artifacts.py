@@ -45,6 +45,15 @@ class ArtifactStore:
             raise self._damaged(pointer)
         return data
 
+    def has(self, pointer: Pointer) -> bool:
+        """Whether it is there, whole as far as its size tells."""
+        try:
+            return bool(self._fs.size(self._path(pointer)) == pointer.size)
+        except FileNotFoundError:
+            return False
+        except OSError as exc:
+            raise Transient(f"artifact {pointer.sha256[:12]} cannot be read: {exc}") from exc
+
     def local(self, pointer: Pointer, suffix: str) -> Path:
         """A local copy named by its hash, as uploads need; made and checked once. Raises as `get` does."""
         path = self._scratch / f"hintrelay-{pointer.sha256[:32]}{suffix}"

@@ -264,6 +264,13 @@ class Store(Claims):
                 self.client.pexpire(Keys.alone(name), ALONE_MS)
         return holder is None or holder == job_id
 
+    def not_alone(self, name: str, job_id: str) -> None:
+        """This job does not do `name` any more. Between the look and the end of it no other one can have begun, unless
+        a minute is over just then; then two are at it for once, which costs time alone."""
+        with reaching(self.url):
+            if self.client.get(Keys.alone(name)) == job_id:
+                self.client.delete(Keys.alone(name))
+
     def drop_pieces(self, job_id: str) -> None:
         with reaching(self.url):
             self.client.delete(Keys.pieces(job_id))

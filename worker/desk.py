@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from common.budgets import Budget
@@ -142,6 +142,12 @@ class JobDesk:
 
     def alone(self, name: str) -> bool:
         return self._store.alone(f"{self._platform} {name}", self._job.id)
+
+    def not_alone(self, name: str) -> None:
+        self._store.not_alone(f"{self._platform} {name}", self._job.id)
+
+    def wake(self, job_ids: Iterable[str]) -> None:
+        self._purse.wake(job_ids)
 
     def endpoint(self, model: str, pay: Callable[[int], None], *, base: bool = False) -> Standing:
         return self._asking.want(model, pay, base=base)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -185,6 +185,7 @@ class Artifacts(Protocol):
     def put(self, data: bytes) -> Pointer: ...
     def put_file(self, path: Path) -> Pointer: ...
     def get(self, pointer: Pointer) -> bytes: ...
+    def has(self, pointer: Pointer) -> bool: ...
     def local(self, pointer: Pointer, suffix: str) -> Path: ...
 
 
@@ -263,6 +264,12 @@ class Desk(Protocol):
 
     def alone(self, name: str) -> bool:
         """Whether this job may do `name` now, as the only one (upload these bytes); for a minute from each time."""
+
+    def not_alone(self, name: str) -> None:
+        """Another job may do `name` now."""
+
+    def wake(self, job_ids: Iterable[str]) -> None:
+        """What these jobs wait for is there."""
 
     def endpoint(self, model: str, pay: Callable[[int], None], *, base: bool = False) -> Standing:
         """Ask for an endpoint that serves `model` for this job, and where it stands. Asked again, it is the same one;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -141,6 +141,8 @@ class FakeDesk:
     full: Budget | None = None
     reserved: list[Estimate] = field(default_factory=list)
     settled: int = 0
+    released: list[str] = field(default_factory=list)
+    woken: list[str] = field(default_factory=list)
     lost: bool = False
     yielded: bool = False
     standing: Standing = field(default_factory=lambda: Standing("hr-1", "its endpoint waits for room"))
@@ -233,6 +235,12 @@ class FakeDesk:
 
     def unshare(self, name: str) -> None:
         self.shelves.pop(name, None)
+
+    def not_alone(self, name: str) -> None:
+        self.released.append(name)
+
+    def wake(self, job_ids: Iterable[str]) -> None:
+        self.woken += job_ids
 
     def endpoint(self, model: str, pay: Callable[[int], None], *, base: bool = False) -> Standing:
         pay(1)

@@ -7,56 +7,52 @@ from pathlib import Path
 
 import orjson
 
-from common.dataset import is_name
 from common.errors import InvalidSpec
 from common.job import Job
-from common.outcomes import Advance, Outcome, Reject
+from common.outcomes import Advance, Outcome, Reject, Snooze
 from common.selection import Selection, select
 from common.spec import JobSpec
 from common.states import JobState
 from common.training import line_of, write_training
 from worker.ports import Desk, Ports
+from worker.preparation import Made, prepared_once
 from worker.readiness import blocked, unavailable
+from worker.shared import Busy, Turn
+
+BUSY_S = 10.0  #: whoever prepares the data wakes those that wait; this is for when that got lost
 
 
 def prepare(job: Job, ports: Ports, desk: Desk) -> Outcome:
-    """Deterministic for a spec: the same data, format and seed give the same bytes, hence the same artifact.
+    """Once for all jobs of equal data. Deterministic for a spec: the same data, format and seed give the same bytes,
+    hence the same artifact.
 
     Rows pass by one after the other: memory does not grow with the data set, but for its ids.
     """
     spec = job.spec
-    with tempfile.TemporaryDirectory(prefix="hintrelay-") as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory(prefix="hintrelay-") as folder:
         try:
-            chosen = select(_data(job, spec, ports, folder), spec.dataset, line_of(spec), desk.check)
+            made = prepared_once(job, ports, desk, Path(folder), lambda data, turn: _make(data, job, ports, turn))
         except InvalidSpec as exc:
             return Reject(exc.message, code=exc.code)
-        lacking = unavailable(spec, ports)
-        if rejected := blocked(spec, lacking):
-            return rejected
+        except Busy:
+            return Snooze(BUSY_S, "another job prepares the same data")
+    lacking = unavailable(spec, ports)
+    if rejected := blocked(spec, lacking):
+        return rejected
+    return Advance(JobState.PREPARED, {**made, **({"unavailable": lacking} if lacking else {})})
+
+
+def _make(data: Path, job: Job, ports: Ports, turn: Turn) -> Made:
+    spec = job.spec
+    chosen = select(data, spec.dataset, line_of(spec), turn.check)
+    with tempfile.TemporaryDirectory(prefix="hintrelay-") as made:
+        folder = Path(made)
         write_training(chosen, spec, folder / "training.jsonl")
+        turn.check()
         _write_questions(chosen, spec, folder / "questions.json")
         training = ports.artifacts.put_file(folder / "training.jsonl")
         questions = ports.artifacts.put_file(folder / "questions.json")
-    return Advance(
-        JobState.PREPARED,
-        {
-            "training": training.dump(),
-            "questions": questions.dump(),
-            "counts": chosen.counts,
-            **({"unavailable": lacking} if lacking else {}),
-        },
-    )
-
-
-def _data(job: Job, spec: JobSpec, ports: Ports, folder: Path) -> Path:
-    """From where `submit` put it; else from HintEval by name, or from this machine's disk or a URL."""
-    pointer = job.pointer("data")
-    if pointer:
-        return ports.artifacts.local(pointer, ".json")
-    if is_name(spec.dataset.source):
-        return ports.datasets.download(spec.dataset.source, folder)
-    return ports.datasets.fetch(spec.dataset.source, folder)
+    return {"training": training.dump(), "questions": questions.dump(), "counts": chosen.counts}
 
 
 def _write_questions(chosen: Selection, spec: JobSpec, path: Path) -> None:

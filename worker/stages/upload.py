@@ -9,6 +9,7 @@ from common.job import Job, Pointer
 from common.outcomes import Advance, Outcome, Reject, Snooze
 from common.states import JobState
 from worker.ports import Absent, Desk, FileStatus, Ports
+from worker.shared import Turn
 
 T = TypeVar("T")
 
@@ -38,11 +39,27 @@ def _shared(pointer: Pointer, ports: Ports, desk: Desk) -> str | None:
     known = desk.file_known(pointer.sha256)
     if known:
         return known
-    if not desk.alone(f"upload:{pointer.sha256}"):
+    name = f"upload:{pointer.sha256}"
+    if not desk.alone(name):
         return _within(PATIENCE_S, lambda: desk.file_known(pointer.sha256), ports)
-    file_id = ports.platform.upload(ports.artifacts.local(pointer, ".jsonl"), desk.progress)
+    known = desk.file_known(pointer.sha256)  # another job may have been done with it just before
+    if known:
+        return known
+    try:
+        file_id = _sent(pointer, Turn(desk, name), ports)
+    except Exception:
+        desk.not_alone(name)
+        raise
     desk.remember_file(pointer.sha256, file_id)
     return file_id
+
+
+def _sent(pointer: Pointer, turn: Turn, ports: Ports) -> str:
+    def progress(done: int, total: int) -> None:
+        turn.check()  # a large file takes longer than a turn lasts
+        turn.progress(done, total)
+
+    return ports.platform.upload(ports.artifacts.local(pointer, ".jsonl"), progress)
 
 
 def _verdict(file_id: str, ports: Ports, desk: Desk) -> Outcome:
