@@ -24,20 +24,32 @@ SAMPLE = ROOT / "producer" / "sample" / "hints-60.json"
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("money"), HINTRELAY_TICK_SECONDS="0.3")
     try:
-        stack.start_sandbox("--train-seconds", "1", "--validate-seconds", "0.1")
-        stack.spawn("worker", [sys.executable, "-m", "tests.e2e.chaos.worker", "platform,hints"])
+        times = (
+            "--train-seconds",
+            "1",
+            "--validate-seconds",
+            "0.1",
+            "--provision-seconds",
+            "0.5",
+            "--stop-seconds",
+            "0.2",
+        )
+        stack.start_sandbox(*times)
+        for name in ("worker", "worker-2"):
+            stack.spawn(name, [sys.executable, "-m", "tests.e2e.chaos.worker", "platform,hints"])
         stack.start("beat")
         yield stack
     finally:
         stack.stop()
 
 
-def spec_file(folder: Path, name: str, **matrix: list[Any]) -> str:
+def spec_file(folder: Path, name: str, deploy: Any = None, **matrix: list[Any]) -> str:
     document = {
         "version": 1,
         "name": name + "-{finetune.random_seed}",
         "dataset": {"source": str(SAMPLE), "test_limit": 2},
         "finetune": {"model": "meta-llama/Meta-Llama-3-8B-Instruct", "suffix": name},
+        "deploy": deploy or {},
         "generate": {"num_of_hints": 2, "batch_size": 2},
         "evaluate": {"metrics": ["rouge1"]},
         "matrix": {f"finetune.{key}": values for key, values in matrix.items()},
@@ -133,3 +145,56 @@ def test_equal_jobs_are_one_run_whoever_of_them_is_cancelled(stack: Stack, tmp_p
     assert len(kept) == 1
     assert {stack.json("show", job["job"])["platform"]["run_id"] for job in jobs[1:]} == {kept[0]["id"]}
     assert not stack.producer().store.client.keys(Keys.sharers("*"))
+
+
+def test_a_budget_counts_what_endpoints_cost_and_the_books_equal_the_platforms_bill(
+    stack: Stack, tmp_path: Path
+) -> None:
+    sweep = spec_file(tmp_path, "served", deploy={"mode": "auto", "max_minutes": 10}, random_seed=[101, 102, 103, 104])
+    rows = stack.json("plan", sweep, "--exact")
+    (price,) = {row["price_usd"] for row in rows}
+    (endpoint,) = {row["endpoint"]["usd"] for row in rows}
+    assert {row["endpoint"]["source"] for row in rows} == {"platform"}
+    assert price == pytest.approx(rows[0]["estimate"]["usd"] + endpoint)
+    limit = 1.5 * price
+    stack.json("submit", sweep, "--batch", "served", "--budget", f"{limit:.6f}")
+    producer = stack.producer()
+
+    def some_ended_and_others_are_held() -> bool:
+        books = stack.json("budget", "served")
+        assert books["reserved_usd"] + books["spent_usd"] <= books["limit_usd"] + 1e-6
+        ended = producer.list(JobState.SUCCEEDED, batch="served")
+        return bool(ended) and books["held"] > 0 and books["reserved_usd"] == 0
+
+    eventually(some_ended_and_others_are_held, f"the budget is used up {stack.tail(8)}", 90)
+    assert len(runs(stack, "served")) < 4
+    stack.json("budget", "served", f"{5 * price:.6f}")
+    eventually(lambda: all(job.state is JobState.SUCCEEDED for job in producer.list(batch="served")), stack.tail(8), 90)
+    books = eventually(lambda: _settled(stack, "served"), "all endpoints are closed, all runs are settled")
+    bill = stack.sandbox("GET", "bill")
+    assert bill["running"] == 0
+    (cost,) = stack.json("cost", "--by", "batch", "--batch", "served")
+    assert cost["endpoint_minutes"] == bill["minutes"] > 0
+    assert cost["endpoints_usd"] == pytest.approx(bill["cents"] / 100, abs=4e-4)
+    assert cost["total_usd"] == books["spent_usd"]
+    assert cost["endpoints_usd"] <= 4 * endpoint, "no estimate is exceeded"
+    ranked = json.loads(stack.cli("compare", "--batch", "served", "-o", "json").stdout)
+    assert all(one["cost_usd"] > rows[0]["estimate"]["usd"] for one in ranked["rows"])
+
+
+def test_twenty_jobs_of_equal_data_prepare_and_upload_once(stack: Stack, tmp_path: Path) -> None:
+    def prepared() -> int:
+        return sum(log.read_text("utf-8").count("data_prepared") for log in stack.folder.glob("worker*.log"))
+
+    rates = [round(1e-5 * (1 + n / 100), 8) for n in range(20)]
+    sweep = spec_file(tmp_path, "equal", learning_rate=rates)
+    document = json.loads(Path(sweep).read_text())
+    document["dataset"]["seed"] = 77  # no other test's file
+    Path(sweep).write_text(json.dumps(document))
+    files, before = stack.sandbox("GET", "counts").get("POST /files", 0), prepared()
+    jobs = stack.json("submit", sweep)
+    for job in jobs:
+        stack.until(job["job"], {"training", "trained"}, 90)
+    assert prepared() - before == 1
+    assert stack.sandbox("GET", "counts")["POST /files"] - files == 1
+    assert len(runs(stack, "equal")) == 20

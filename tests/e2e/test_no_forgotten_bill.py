@@ -122,6 +122,10 @@ def test_everything_is_killed_while_six_jobs_generate_and_the_ledger_equals_the_
     shown = bill.stack.json("endpoints", "ls", "--all")
     assert {one["state"] for one in shown} == {EntryState.CLOSED}
     assert sum(one["minutes"] for one in shown) == bill.read()["minutes"]
+    costs = bill.stack.json("cost", "--by", "job")
+    assert sum(one["endpoint_minutes"] for one in costs) == bill.read()["minutes"]
+    assert sum(one["endpoints_usd"] for one in costs) == pytest.approx(bill.read()["cents"] / 100, abs=1e-4 * len(made))
+    assert not any(one["under_way_usd"] for one in costs)
     print(f"simulated seconds from the last job's end to nothing running: {simulated_s:.0f}")
 
 

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import orjson
+import structlog
 
 from common.errors import InvalidSpec
 from common.job import Job
@@ -18,6 +19,8 @@ from worker.ports import Desk, Ports
 from worker.preparation import Made, prepared_once
 from worker.readiness import blocked, unavailable
 from worker.shared import Busy, Turn
+
+log = structlog.get_logger(__name__)
 
 BUSY_S = 10.0  #: whoever prepares the data wakes those that wait; this is for when that got lost
 
@@ -52,6 +55,7 @@ def _make(data: Path, job: Job, ports: Ports, turn: Turn) -> Made:
         _write_questions(chosen, spec, folder / "questions.json")
         training = ports.artifacts.put_file(folder / "training.jsonl")
         questions = ports.artifacts.put_file(folder / "questions.json")
+    log.info("data_prepared", rows=chosen.counts["train_rows"], questions=chosen.counts["test_questions"])
     return {"training": training.dump(), "questions": questions.dump(), "counts": chosen.counts}
 
 

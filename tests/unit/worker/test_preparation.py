@@ -13,7 +13,7 @@ from common.job import Pointer
 from common.keys import Keys
 from common.outcomes import Advance, Snooze
 from common.states import JobState
-from tests.fakes.parts import FakeDesk, make_job, make_ports, make_spec
+from tests.fakes.parts import FakeDesk, hinteval_json, make_job, make_ports, make_spec
 from tests.fakes.relay import Relay
 from worker.ports import Ports
 from worker.stages.prepare import prepare
@@ -41,10 +41,11 @@ def ports(tmp_path: Path) -> Ports:
     return make_ports(tmp_path)
 
 
-def desks() -> Desks:
+def desks(**changes: Any) -> Desks:
     """Two jobs of one store, with equal data."""
-    first = FakeDesk(make_job(JobState.ACCEPTED, make_spec()))
-    second = FakeDesk(make_job(JobState.ACCEPTED, make_spec(finetune__learning_rate=0.5)), shelves=first.shelves)
+    first = FakeDesk(make_job(JobState.ACCEPTED, make_spec(**changes)))
+    other = make_spec(finetune__learning_rate=0.5, **changes)
+    second = FakeDesk(make_job(JobState.ACCEPTED, other), shelves=first.shelves)
     return first, second
 
 
@@ -88,9 +89,11 @@ def test_what_changes_the_outcome_is_prepared_for_itself(
 
 
 def test_another_content_under_the_same_path_is_other_data(ports: Ports, chosen: list[Any]) -> None:
-    first, second = desks()
+    known: dict[str, bytes] = ports.datasets.known  # type: ignore[attr-defined]  # the fake's
+    first, second = desks(dataset__source="/data/small.json")
+    known["/data/small.json"] = hinteval_json()
     prepare(first.job, ports, first)
-    ports.datasets.content = ports.datasets.content.replace(b"Clue", b"Hint")  # type: ignore[attr-defined]  # the fake's
+    known["/data/small.json"] = hinteval_json(7)
     prepare(second.job, ports, second)
     assert len(chosen) == 2
 
