@@ -17,6 +17,8 @@ FIRST_S, LONGEST_S = 5.0, 300.0  #: a name that does not answer is asked again a
 def deploy(job: Job, ports: Ports, desk: Desk) -> Outcome:
     """A name counts once it has answered a request for one token. Nothing waits here: the tick looks after the rest."""
     if job.deployment:
+        if job.facts.get("held"):  # for want of money for an endpoint, which it needs no more
+            desk.note(held=None, wants=None)
         return _named(job, job.deployment, ports)
     match job.spec.deploy.mode:
         case "auto":

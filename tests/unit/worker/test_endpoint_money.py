@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from common.keys import Keys
 from common.purse import Purse
 from common.states import JobState
 from common.waiting import held, waiting
+from tests.fakes.platform import Killed
 from tests.unit.worker.endpoint_relay import EndpointRelay
 from worker.ports import RunStatus
 from worker.serving import Offer
@@ -134,6 +137,81 @@ def test_at_the_cap_a_trained_job_is_held_and_goes_on_when_the_budget_is_raised(
     relay.ready()
     assert relay.get(job_id).state is JobState.SUCCEEDED
     relay.settle()
+
+
+def test_a_held_job_that_is_given_a_name_needs_no_endpoint_and_is_held_no_more(
+    relay: EndpointRelay, purse: Purse
+) -> None:
+    relay.trained(deploy__mode="manual")
+    job_id = relay.submit(deploy__mode="auto")
+    purse.allow(relay.get(job_id).batch, 0)
+    relay.drive()
+    relay.rounds(3)
+    assert held(relay.get(job_id), relay.clock.ms()) == "budget"
+    relay.commands.register_deployment(job_id, "acme/by-hand")
+    relay.drive()
+    assert relay.get(job_id).state is JobState.SUCCEEDED
+    assert not relay.get(job_id).facts.get("held")
+
+
+@pytest.mark.parametrize("call", ["endpoint_want", "endpoint_share", "reserve", "claim", "defer"])
+def test_a_crash_after_any_of_the_calls_of_a_job_that_wants_an_endpoint_counts_nothing_twice(
+    relay: EndpointRelay, purse: Purse, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    relay.trained(deploy__mode="manual")
+    job_id = relay.submit(deploy__mode="auto")
+    purse.allow(relay.get(job_id).batch, 0)
+    relay.drive()
+    relay.rounds(3)
+    assert held(relay.get(job_id), relay.clock.ms()) == "budget"
+    purse.allow(relay.get(job_id).batch, None)
+    scripts = [one._scripts for one in (relay.store, relay.runner._ledger)]
+
+    def killed(real: Any) -> Any:
+        def run(**given: Any) -> Any:
+            real(**given)
+            raise Killed
+
+        return run
+
+    with monkeypatch.context() as patch:
+        for one in scripts:
+            patch.setattr(one, call, killed(getattr(one, call)))
+        with contextlib.suppress(Killed):
+            relay.runner.run(job_id, "deploy")
+    relay.rounds(3, after_s=40)
+    relay.ready()
+    assert relay.get(job_id).state is JobState.SUCCEEDED
+    relay.settle()
+    relay.rounds(2)
+    assert books(relay, job_id)[0] == 0
+    assert len([one for one in relay.entries() if job_id in one.payers]) == 1
+    assert bill(relay.get(job_id)).endpoints == relay.endpoints.billed() * PRICE
+
+
+@pytest.mark.parametrize("after", ["endpoint_close", "endpoint_move"])
+def test_a_tick_that_dies_after_any_call_while_an_endpoint_ends_charges_it_once(
+    relay: EndpointRelay, monkeypatch: pytest.MonkeyPatch, after: str
+) -> None:
+    job_id = relay.trained()
+    relay.ready()
+
+    def killed(real: Any) -> Any:
+        def run(**given: Any) -> Any:
+            real(**given)
+            raise ConnectionError("the tick is gone")
+
+        return run
+
+    scripts = relay.ledger._scripts
+    for _ in range(8):
+        with monkeypatch.context() as patch:
+            patch.setattr(scripts, after, killed(getattr(scripts, after)))
+            relay.tick(31)
+    relay.rounds(3, after_s=31)
+    relay.settle()
+    assert bill(relay.get(job_id)).endpoints == relay.endpoints.billed() * PRICE > 0
+    assert books(relay, job_id)[0] == 0
 
 
 def test_a_cancelled_jobs_endpoint_is_charged_and_the_rest_is_free(relay: EndpointRelay) -> None:
