@@ -20,7 +20,11 @@ DROP = object()  #: an answer that is none: the connection is reset
 
 
 class StandIn:
-    """`url` is its root, without /v1. `plan` maps a run's number (from 0) to the word it ends in; default completed."""
+    """`url` is its root, without /v1. `plan` maps a run's number (from 0) to the word it ends in; default completed.
+
+    A run is expected to cost 1 USD, unless `estimate` says otherwise; `odd_estimates` are answered before. Where
+    `total_price` (nano-dollars) is set, a completed run has it.
+    """
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
@@ -29,6 +33,9 @@ class StandIn:
         self.runs: dict[str, dict[str, Any]] = {}
         self.plan: dict[int, str] = {}
         self.names: set[str] = set()
+        self.estimate = {"estimation_available": True, "estimated_total_price": 1.0, "allowed_to_proceed": True}
+        self.odd_estimates: list[dict[str, Any]] = []
+        self.total_price: int | None = None
         self.lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -100,7 +107,7 @@ class StandIn:
 
     def _post_fine_tunes(self, rest: list[str], body: bytes) -> tuple[int, Any, dict[str, str]]:
         if rest == ["estimate-price"]:
-            return 200, {"estimation_available": True, "estimated_total_price": 1.0, "allowed_to_proceed": True}, {}
+            return 200, self.odd_estimates.pop(0) if self.odd_estimates else self.estimate, {}
         if len(rest) == 2 and rest[1] == "cancel":
             self.runs[rest[0]]["cancelled"] = True
             return 200, self._shown(self.runs[rest[0]], whole=False), {}
@@ -132,6 +139,8 @@ class StandIn:
         shown = {name: run[name] for name in ("id", "model", "training_file", "n_epochs")}
         shown |= {"status": status, "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
         shown["model_output_name"] = f"acme/tuned-{run['suffix']}" if status == "completed" else ""
+        if status == "completed" and self.total_price is not None:
+            shown["total_price"] = self.total_price
         if not whole:
             return {**shown, "suffix": run["suffix"]}
         events = [{"object": "fine-tune-event", "created_at": "x", "type": "job_start", "message": "begun"}]

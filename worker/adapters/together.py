@@ -28,7 +28,7 @@ from worker.ports import Absent, FileStatus, InDoubt, Progress, Request, Run
 
 T = TypeVar("T")
 
-QUOTE_S = 60.0  #: a price that was told holds for so long
+QUOTE_S = 5.0  #: a price that was told holds for so long, and so does what the account may spend
 QUOTES_KEPT = 1000
 
 _FILE_STATUS = {"COMPLETED": FileStatus.VALID, "INVALID_FORMAT": FileStatus.INVALID, "FAILED": FileStatus.INVALID}
@@ -130,7 +130,7 @@ class TogetherPlatform:
         return body
 
     def quote(self, wanted: FinetuneSpec, file_id: str) -> Quote:
-        """Asked once a kind of run and minute: a sweep asks the same again and again."""
+        """Asked once a kind of run and some seconds: a sweep asks the same again and again."""
         body = quotes.question(wanted, file_id)
         mark = json.dumps(body, sort_keys=True)
         asked, quote = self._quotes.get(mark, (0.0, None))
