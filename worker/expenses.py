@@ -35,7 +35,8 @@ def expected(job: Job, ports: Ports, model: str, *, base: bool) -> EndpointEstim
         raise
     except HintrelayError:
         return ports.prices.endpoint(job.spec, questions)
-    return ports.prices.endpoint(job.spec, questions, (one.hardware, one.cents_per_minute))
+    cents = one.cents_per_minute
+    return ports.prices.endpoint(job.spec, questions, None if cents is None else (one.hardware, cents))
 
 
 def spent_already(job: Job) -> int:
