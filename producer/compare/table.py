@@ -59,12 +59,12 @@ def _about(entry: Entry) -> list[str]:
 
 
 def _mean(entry: Entry, metric: str) -> str:
-    mean = entry.mean(metric)
-    if mean is None:
-        return "-"
+    mean, score = entry.mean(metric), entry.scores.get(metric) or {}
+    if mean is None:  # all unscored is no mean of nothing
+        return f"- n{score.get('n')}" if score.get("unscored") else "-"
     pair = entry.comparison.get(metric) or {}
     difference = f" ({pair['difference']:+.3f})" if pair.get("n") else ""
-    return f"{mean:.3f}{difference} n{(entry.scores.get(metric) or {}).get('n')}"
+    return f"{mean:.3f}{difference} n{score.get('n')}"
 
 
 def _numbers(entry: Entry, metric: str) -> list[Any]:

@@ -61,7 +61,7 @@ def _cost_card(jobs: Sequence[Entry], best: Entry | None) -> str:
         return ""
     if best is not None and best.cost is not None:
         least, most = _usd(min(costs)), _usd(max(costs))
-        return _card("Cost of the best", _usd(best.cost), f"all jobs: {least} to {most}" if len(costs) > 1 else "")
+        return _card("Cost of the best", _usd(best.cost), f"all jobs: {least} to {most}" if least != most else "")
     least, most = _usd(min(costs)), _usd(max(costs))
     return _card("Cost of a job", least if least == most else f"{least} to {most}", "")
 
@@ -187,7 +187,8 @@ def _time(entry: Entry) -> str:
 def _score(entry: Entry, metric: str, best: float | None) -> str:
     mean, score = entry.mean(metric), entry.scores.get(metric) or {}
     if mean is None:
-        return f'<td class="number">-{"<small>unavailable</small>" if score.get("unavailable") else ""}</td>'
+        why = "unavailable" if score.get("unavailable") else _n(score) if score else ""
+        return f'<td class="number">-{f"<small>{why}</small>" if why else ""}</td>'
     shown = number(mean)
     pair = entry.comparison.get(metric) or {}
     change = ""

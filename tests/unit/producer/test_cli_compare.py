@@ -119,6 +119,16 @@ def test_what_could_not_be_taken_is_told_with_its_reason_and_is_no_zero(
     assert result.stdout.splitlines()[1].split()[-1] == "-"
 
 
+def test_a_metric_of_which_every_hint_is_unscored_has_its_n_and_no_mean(
+    run: Run, tools: Tools, job_store: Store
+) -> None:
+    lost = {"mean": None, "n": 0, "questions": 0, "unscored": 24}
+    job = succeeded(job_store, {}, scores={"rouge1": score(0.3), "relevance.llm": lost})
+    assert run("compare", job).stdout.splitlines()[1].endswith("- n0")
+    pytest.importorskip("matplotlib", reason="the extra `report` is not installed")
+    assert "-<small>n 0, 24 unscored</small>" in run("compare", job, "-o", "html").stdout
+
+
 def test_a_metric_that_no_job_has_is_told(run: Run, tools: Tools, job_store: Store) -> None:
     worse, _ = sweep(tools, job_store)
     assert "no job was scored by rouge2" in run("compare", worse, "--metric", "rouge2").stderr
