@@ -117,7 +117,8 @@ class ChatClient:
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
             raise openai.APIConnectionError(request=httpx.Request("POST", self._url)) from exc
         if response.status < 400:
-            self._pace.after(response.status, response.headers, None)
+            if "x-ratelimit-remaining" in response.headers:  # it may have to tell Redis
+                await _in_thread(partial(self._pace.after, response.status, response.headers, None))
             return answer
         refused = httpx.Response(
             response.status, headers=_plain(response), content=answer, request=httpx.Request("POST", self._url)
