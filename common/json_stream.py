@@ -254,8 +254,8 @@ class _Reader:
             match = pattern.match(self._window, self._pos)
             if match and match.end() < len(self._window):
                 return match.end()
-            if not self._more():
-                return match.end() if match else len(self._window)
+            if not self._more():  # the window begins where the reader stands now
+                return match.end() - match.start() if match else len(self._window)
 
     def _parse(self, end: int) -> Any:
         text = self._window[self._pos : end]

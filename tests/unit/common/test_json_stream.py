@@ -81,6 +81,14 @@ def test_a_fault_is_told_by_line_and_column(tmp_path: Path) -> None:
         whole(path)
 
 
+@pytest.mark.parametrize("text", ['{"a": {"b": 1}, "c"', '{"a": {"b": 1}, "c": 12'])
+def test_a_file_that_ends_too_early_is_told_by_its_end(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "file.json"
+    path.write_text(text)
+    with pytest.raises(BadJson, match=rf"line 1 column {len(text) + 1}$"):
+        whole(path)
+
+
 def test_members_deeper_than_the_pattern_are_read_too(tmp_path: Path) -> None:
     path = tmp_path / "file.json"
     deep: Any = "]"
