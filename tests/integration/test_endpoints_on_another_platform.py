@@ -159,7 +159,7 @@ def test_what_runs_again_after_it_read_as_stopped_is_stopped_again(there: Elsewh
     there.platform.faults = [Fault("DELETE .*", 409, 5)]
     for _ in range(40):
         there.rounds(1)
-        (one,) = there.platform.deployments() or [None]
+        one = next(iter(there.platform.deployments()), None)
         if one is not None and one.stop_at is not None and there.platform.state(one) == "STOPPED":
             break
     assert one is not None
