@@ -30,10 +30,11 @@ DROPPED = "dropped_"
 @output_option
 @pass_tools
 def plan(tools: Tools, specs: Sequence[str], sets: Sequence[str], fresh: bool, exact: bool, output: str) -> None:
-    """Show which jobs SPEC files make and what they cost, the endpoints of `auto` jobs among it.
+    """Show which jobs SPEC files make and what they cost.
 
-    Nothing is stored. The job store is only read, to tell what is there already; the platform is not asked. With
-    --exact the training files are uploaded, which costs nothing, and the platform is asked for its estimate.
+    The endpoints of `auto` jobs are part of the price. Nothing is stored: the job store is only read, to tell what
+    is there already; the platform is not asked. With --exact the training files are uploaded, which costs nothing,
+    and the platform is asked for its estimate.
     """
     settings = tools.settings
     files: dict[str, Path] = {}
