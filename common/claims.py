@@ -14,7 +14,6 @@ from common.job import Job, Lease
 from common.keys import Keys
 from common.pipeline import QUEUES, STAGES, queue_of
 from common.records import Clock, Counts
-from common.scripts import Call, at_once
 from common.slots import Slots
 from common.states import JobState
 
@@ -32,13 +31,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Whoever is next in the lines of `queues`, in that order; else the job of the message, for its stage."""
+    """`count` of those who are next in the lines of `queues`, in that order; else the message's job, for its stage."""
 
     queues: Sequence[str]
     lease_ms: int
     job_id: str = ""
     stage: str = ""
     origin: JobState | None = None
+    count: int = 1
 
 
 class Due(NamedTuple):
@@ -66,7 +66,8 @@ class Claims(Slots):
         """A lease on the job that is next, or why there is none."""
         keys, args = self._take_call(wanted)
         with reaching(self.url):
-            return self._claimed(self._scripts.take(keys=keys, args=args))
+            first, *_ = self._scripts.take(keys=keys, args=args)
+            return self._claimed(first)
 
     def renew(self, leases: Sequence[Lease], lease_ms: int) -> list[int]:
         """For each lease: 0 lost, 1 renewed, 2 renewed and the job is to end."""
@@ -130,7 +131,7 @@ class Claims(Slots):
 
     def _take_call(self, wanted: Take) -> tuple[list[str], list[Any]]:
         keys = [Keys.due, Keys.taken(f"{self.actor}:{threading.get_native_id()}"), Keys.job(wanted.job_id)]
-        args: list[Any] = [self._now(), secrets.token_hex(8), self.actor, wanted.lease_ms]
+        args: list[Any] = [self._now(), secrets.token_hex(8), self.actor, wanted.lease_ms, wanted.count]
         args += [wanted.job_id, wanted.stage, wanted.origin or "", Keys.job("")]
         lines, stages = _lines(tuple(wanted.queues))
         return [*keys, *lines], [*args, *stages]
@@ -142,11 +143,6 @@ class Claims(Slots):
         flat, now = more
         record = {**dict(zip(flat[::2], flat[1::2], strict=True)), "now": now}
         return Lease(record["id"], record["lease"]), self._whole([record])[0]
-
-    def _at_once(self, calls: Sequence[Call]) -> list[Any]:
-        """The answers of scripts that are called in one round trip, which may find them done already."""
-        with reaching(self.url):
-            return at_once(self.client, calls)
 
 
 @cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,6 @@ NAMES = (
     "slow_down endpoint_want endpoint_share endpoint_move endpoint_close "
     "payer join_run leave_run reserve settle"
 ).split()
-
-Call = tuple[Any, list[str], list[Any]]  #: a script, its keys, its arguments
 
 
 @cache
@@ -40,38 +37,3 @@ class Scripts:
 
     def __getattr__(self, name: str) -> Any:  # only for type checkers: all are set above
         raise AttributeError(name)
-
-
-def at_once(client: Client, calls: Sequence[Call]) -> list[Any]:
-    """The answers of several scripts in one round trip, by the shortest way through redis-py.
-
-    Its commands go through layers of retries, metrics and options that take two thirds of the time of a call, and its
-    pipelines first ask whether the server knows the scripts. Where anything is out of the ordinary, each script is
-    called in the usual way, once more: all of ours can stand that.
-    """
-    from redis.exceptions import ConnectionError, NoScriptError, ResponseError, TimeoutError
-
-    connection = client.connection_pool.get_connection()
-    answers: list[Any] = []
-    try:
-        commands = [("EVALSHA", script.sha, len(keys), *keys, *args) for script, keys, args in calls]
-        connection.send_packed_command(connection.pack_commands(commands))
-        for _ in calls:
-            try:
-                answers.append(connection.read_response())
-            except ResponseError as exc:
-                answers.append(exc)
-    except (ConnectionError, TimeoutError, OSError):
-        connection.disconnect()
-        return [script(keys=keys, args=args) for script, keys, args in calls]
-    except BaseException:
-        connection.disconnect()  # an answer may be on its way still
-        raise
-    finally:
-        client.connection_pool.release(connection)
-    for number, (script, keys, args) in enumerate(calls):
-        if isinstance(answers[number], NoScriptError):  # a server that was restarted
-            answers[number] = script(keys=keys, args=args)
-        elif isinstance(answers[number], ResponseError):
-            raise answers[number]
-    return answers

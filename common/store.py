@@ -12,6 +12,7 @@ from common.claims import Claimed, Claims, Refusal, Take
 from common.connection import Client, reaching
 from common.drafts import Drafts, NewJob
 from common.errors import Conflict
+from common.flight import Flight
 from common.job import Job, Lease, encode
 from common.keys import Keys
 from common.pipeline import queue_of
@@ -22,6 +23,8 @@ from common.states import FINISHED, JobState, event_of
 BATCH = 200  #: script calls in one round trip
 SILENT_MS = 60_000  #: a worker process that gave no sign of life for so long is gone
 ALONE_MS = 60_000  #: an upload of a training file takes seconds; a crashed one is taken over after this
+#: states whose work is whole: the pieces that it was made of are dropped with the move
+PIECES_END = frozenset({JobState.GENERATED, JobState.SUCCEEDED})
 FIRST_LOOK_MS = 10_000  #: a new job whose chain was sent is looked at by the tick only then
 
 
@@ -112,8 +115,13 @@ class Store(Claims):
         call = self._move_call(job_id, origin, target, facts, lease, keep_ms, look_ms, extend, data)
         return self._call(self._scripts.move, *call, pipe)
 
-    def carry(
+    def flight(self) -> Flight:
+        """For `send_move` and `send_take`, whose answers `land` reads."""
+        return Flight(self.client)
+
+    def send_move(
         self,
+        flight: Flight,
         lease: Lease,
         job: Job,
         target: JobState,
@@ -121,22 +129,25 @@ class Store(Claims):
         *,
         keep_ms: int | None = None,
         data: Mapping[str, Any] | None = None,
-        take: Take | None = None,
-    ) -> tuple[Moved | None, Claimed | None]:
-        """Move a job that is held, and with `take` claim the next one, in one round trip.
-
-        What became of the move (None: the lease was lost), and the next job, where there is one.
-        """
+    ) -> None:
+        """Move a job that is held; nobody waits for the answer yet."""
         call = self._move_call(job.id, job.state, target, facts, lease, keep_ms, self.nudge_ms, False, data)
-        calls = [(self._scripts.move, *call)]
-        if take is not None:
-            calls.append((self._scripts.take, *self._take_call(take)))
-        answer, *more = self._at_once(calls)
-        claimed = self._claimed(more[0]) if more else None
-        return (
-            Moved(int(float(answer[0])), answer[1], int(answer[2])) if answer else None,
-            None if isinstance(claimed, Refusal) else claimed,
-        )
+        with reaching(self.url):
+            flight.send(self._scripts.move, *call)
+
+    def send_take(self, flight: Flight, wanted: Take) -> None:
+        """Claim those who are next in line; the last call of a flight."""
+        with reaching(self.url):
+            flight.send(self._scripts.take, *self._take_call(wanted))
+
+    def land(self, flight: Flight, *, took: bool) -> tuple[list[Moved | None], list[Claimed]]:
+        """What became of each move (None: the lease was lost), and who was taken."""
+        with reaching(self.url):
+            answers = flight.land()
+        taken = answers.pop() if took else []
+        moves = [Moved(int(float(answer[0])), answer[1], int(answer[2])) if answer else None for answer in answers]
+        claimed = [self._claimed(answer) for answer in taken]
+        return moves, [one for one in claimed if not isinstance(one, Refusal)]
 
     def _move_call(
         self,
@@ -156,6 +167,8 @@ class Store(Claims):
         args += [event_of(origin, target), self.actor, _json(data), "extend" if extend else "", entered and "enter"]
         keys = [Keys.job(job_id), Keys.due, Keys.state(origin), Keys.state(target), Keys.events, Keys.runs]
         keys += [Keys.line(left), Keys.line(entered), Keys.turns(entered), Keys.unsettled]
+        if target in PIECES_END:
+            keys.append(Keys.pieces(job_id))
         return keys, args + encode(facts or {})
 
     def defer(
@@ -270,10 +283,6 @@ class Store(Claims):
         with reaching(self.url):
             if self.client.get(Keys.alone(name)) == job_id:
                 self.client.delete(Keys.alone(name))
-
-    def drop_pieces(self, job_id: str) -> None:
-        with reaching(self.url):
-            self.client.delete(Keys.pieces(job_id))
 
     def _call(self, script: Any, keys: list[str], args: list[Any], pipe: Any = None) -> bool:
         if pipe is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
 
 import structlog
 
@@ -17,6 +16,7 @@ from worker.stopping import StopFlag
 log = structlog.get_logger(__name__)
 
 GIVE_BACK_AFTER_S = 6.0  #: after the stop signal, work that did not end by itself is given back
+IDLE_S = 1.0  #: a job that its worker does not come to for so long, as another one takes its time, is given back
 
 
 class Held:
@@ -29,9 +29,15 @@ class Held:
         self._lease_s = lease_s
         self._limit_s = limit_s
         self._since = self._renewed = time.monotonic()
+        self.at_work = False  #: a stage works on the job; else it waits for its worker to come to it
 
-    def restart_limit(self) -> None:
-        """Another stage begins under the same lease."""
+    def idle_s(self) -> float:
+        """For how long the job has waited for its worker."""
+        return 0.0 if self.at_work else time.monotonic() - self._since
+
+    def turn(self, *, at_work: bool) -> None:
+        """A stage begins under this lease, or has ended."""
+        self.at_work = at_work
         self._since = time.monotonic()
 
     def settle(self, answer: int) -> None:
@@ -59,35 +65,40 @@ class LeaseKeeper:
         self._stop = stop
         self._lease_s = lease_s
         self._limit_s = limit_s
-        self._held: dict[str, Held] = {}
+        self._held: dict[Lease, Held] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    @contextlib.contextmanager
-    def hold(self, lease: Lease) -> Iterator[Held]:
-        """Keep `lease` alive while the block runs."""
+    def keep(self, lease: Lease) -> Held:
+        """Keep `lease` alive until it is dropped."""
         held = Held(lease, self._lease_s, self._limit_s)
         with self._lock:
-            self._held[lease.token] = held
+            self._held[lease] = held
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="leases", daemon=True)
                 self._thread.start()
-        try:
-            yield held
-        finally:
-            with self._lock:
-                self._held.pop(lease.token, None)
+        return held
+
+    def drop(self, held: Held) -> None:
+        with self._lock:
+            self._held.pop(held.lease, None)
+
+    def begin(self, held: Held) -> bool:
+        """A stage is about to begin; False when the job was given back meanwhile, or its lease was lost."""
+        with self._lock:
+            if not held.lost:
+                held.turn(at_work=True)
+            return not held.lost
 
     def _work(self) -> None:
         step_s = min(self._lease_s / 3, 1.0)
         due = time.monotonic() + self._lease_s / 3
         while True:
             time.sleep(step_s)
-            with self._lock:
-                held = [one for one in self._held.values() if not one.lost]
+            held = self._give_back_idle()
             since = self._stop.since()
             if since and time.monotonic() - since > GIVE_BACK_AFTER_S:
-                self._give_back(held)
+                self._give_back(held, "its worker stopped")
             elif time.monotonic() >= due:
                 due = time.monotonic() + self._lease_s / 3
                 self.renew(held)
@@ -107,9 +118,20 @@ class LeaseKeeper:
         for one, answer in zip(renewable, answers, strict=True):
             one.settle(answer)
 
-    def _give_back(self, held: list[Held]) -> None:
+    def _give_back_idle(self) -> list[Held]:
+        """Those that their worker does not come to go to others; the rest."""
+        with self._lock:  # so that no stage begins meanwhile
+            held = [one for one in self._held.values() if not one.lost]
+            idle = [one for one in held if one.idle_s() > IDLE_S]
+            for one in idle:
+                one.lost = True
+        if idle:
+            self._give_back(idle, "its worker was busy with another job")
+        return [one for one in held if not one.lost]
+
+    def _give_back(self, held: list[Held], why: str) -> None:
         for one in held:
             one.lost = True
             with contextlib.suppress(HintrelayError):
-                self._store.defer(one.lease, "release", 0, "its worker stopped")
+                self._store.defer(one.lease, "release", 0, why)
                 log.info("job_given_back", job=one.lease.job_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -9,18 +10,19 @@ from typing import Protocol
 
 import structlog
 
-from common.backoff import full_jitter
 from common.claims import Claimed, Refusal
-from common.errors import ArtifactLost, Busy, HintrelayError, Permanent, StaleMove, Transient, Unreachable
-from common.job import Job, Lease
+from common.errors import HintrelayError, Permanent, StaleMove, Transient, Unreachable
+from common.flight import Flight
 from common.ledger import Ledger
-from common.outcomes import Advance, AwaitSlot, Outcome, Reject, Snooze
+from common.outcomes import Advance, Outcome
 from common.pipeline import CANCEL, STAGES, Step, rest, starts_from
 from common.states import JobState, reached
 from common.store import Moved, Store
-from worker.desk import Ending, JobDesk, Stopping
-from worker.leases import Held, LeaseKeeper
+from worker.desk import JobDesk, Stopping
+from worker.hand import Hand, InHand
+from worker.leases import LeaseKeeper
 from worker.ports import Ports
+from worker.settling import Settler
 from worker.spells import Spell
 from worker.stages import Stage
 from worker.stopping import StopFlag
@@ -78,26 +80,26 @@ class Runner:
         self._queues = queues
         self._lease_ms = int(lease_s * 1000)
         self._ledger = ledger or Ledger.beside(store)
+        self._settler = Settler(store)
 
     def run(self, job_id: str, stage: str, chained: Collection[str] | None = None) -> Ran:
         """One message's work: the jobs that are next in line, else the message's own. Never raises: what cannot be
         settled, the lease and `due` bring back. `chained` are the tasks of its chain, None: all that follow."""
-        spell = Spell(self._store, self._stop, self._queues_from(stage), self._lease_ms)
+        spell = Spell(self._stop, self._queues_from(stage), self._lease_ms)
         ran = Ran(Then.END)
         try:
             claimed = self._first(spell, job_id, stage)
             if isinstance(claimed, Refusal):
                 return self._refused(claimed, stage, job_id)
-            following: Claimed | None = claimed
-            while following is not None:
-                job = following[1]
-                left = self._serve(following, spell)
-                following = spell.next()
-                carried = job.id == job_id and following is None and _holds(chained, left.state)
-                if left.then is Then.RUN_ON and not carried:
-                    self._wake(job.id, left)  # its rest has no message here, or one that would have to wait
-                elif job.id == job_id:
-                    ran = left
+            with Hand(self._keeper) as hand:
+                hand.take([claimed])
+                while hand.jobs:
+                    for left, of in self._round(hand, spell):
+                        carried = left == job_id and not hand.jobs and _holds(chained, of.state)
+                        if of.then is Then.RUN_ON and not carried:
+                            self._wake(left, of)  # its rest has no message here, or one that would have to wait
+                        elif left == job_id:
+                            ran = of
             if not spell.drained:
                 self._wake_one()
         except HintrelayError as exc:
@@ -122,42 +124,93 @@ class Runner:
         done = refusal.why == "elsewhere" and origin is not None and reached(JobState(refusal.detail), origin)
         return Ran(Then.RUN_ON if done else Then.END)
 
-    def _serve(self, claimed: Claimed, spell: Spell) -> Ran:
-        """One job, as far as it goes here. Never raises."""
-        lease, job = claimed
-        with structlog.contextvars.bound_contextvars(job=job.id, stage=job.stage, attempt=job.attempt):
+    def _round(self, hand: Hand, spell: Spell) -> list[tuple[str, Ran]]:
+        """One stage of each job in hand, and whoever is taken to them; who left the hand, having moved.
+
+        A move is sent as soon as its stage has ended; its answer is read when those of the others are.
+        """
+        began, jobs = time.monotonic(), list(hand.jobs)
+        with self._store.flight() as flight:
+            sent = [one for number, one in enumerate(jobs) if self._work(one, hand, flight, later=number > 0)]
+            spell.worked(time.monotonic() - began, len(jobs))
+            wanted = spell.more(sum(one.following is not None for one in sent))
+            if wanted is not None:
+                self._store.send_take(flight, wanted)
+            moved, claimed = self._store.land(flight, took=wanted is not None)
+        left = [(one.job.id, self._moved(one, how, hand)) for one, how in zip(sent, moved, strict=True)]
+        if wanted is not None:
+            spell.took(wanted, len(claimed))
+            hand.take(claimed)
+        return [(job_id, ran) for job_id, ran in left if ran is not None]
+
+    def _work(self, one: InHand, hand: Hand, flight: Flight, *, later: bool) -> bool:
+        """One stage of one job; whether it has advanced, and its move was sent. Else the job is out of hand."""
+        lease, job = one.lease, one.job
+        with structlog.contextvars.bound_contextvars(job=job.id, stage=one.stage, attempt=job.attempt):
             try:
-                with self._keeper.hold(lease) as held:
-                    return self._carry(lease, job, held, spell)
+                if not self._keeper.begin(one.held):
+                    raise StaleMove
+                ending = bool(job.wish) or job.now >= job.deadline or one.held.ending
+                name = CANCEL.name if ending else one.stage
+                if ending:
+                    structlog.contextvars.bind_contextvars(stage=name)
+                outcome = Stopping() if later and self._stop else self._attempt(name, one)
+                if isinstance(outcome, Advance):
+                    self._advance(outcome, one, flight)
+                    return True
+                self._settler.settle(outcome, lease, job, name)
             except StaleMove:
                 log.info("lease_lost")
             except HintrelayError as exc:
                 log.warning("stage_not_settled", reason=exc.message, code=exc.code)
-            return Ran(Then.END)
+        hand.drop(one)
+        return False
 
-    def _carry(self, lease: Lease, job: Job, held: Held, spell: Spell) -> Ran:
-        """Stage after stage under one lease, as long as this process serves the next one's queue."""
-        stage = job.stage
-        while True:
-            ending = bool(job.wish) or job.now >= job.deadline or held.ending
-            name = CANCEL.name if ending else stage
-            structlog.contextvars.bind_contextvars(stage=name, attempt=job.attempt)
-            desk = JobDesk(self._store, held, job, self._stop, self._ports.platform.name, self._ledger)
-            outcome = self._attempt(name, job, desk)
-            if not isinstance(outcome, Advance):
-                self._settle(outcome, lease, job, name)
-                return Ran(Then.END)
-            step = STAGES.get(outcome.to)
-            goes_on = step is not None and step.queue in self._queues and not self._stop
-            moved = self._advance(outcome, lease, job, step if goes_on else None, spell)
-            if step is None or not goes_on:
-                return Ran(Then.RUN_ON if step else Then.END, outcome.to, moved.waiting)
-            held.restart_limit()
-            gone = dict.fromkeys(("done", "total", "error"))
-            job, stage = (
-                job.moved(outcome.to, {**desk.noted, **gone, **outcome.facts}, moved.now, moved.wish),
-                step.name,
-            )
+    def _attempt(self, name: str, one: InHand) -> Outcome | HintrelayError:
+        job = one.job
+        if job.crashes > MOST_CRASHES:
+            return Permanent(f"{job.crashes} workers died at this stage without getting on", code="crashed")
+        desk = JobDesk(self._store, one.held, job, self._stop, self._ports.platform.name, self._ledger)
+        one.noted = desk.noted
+        try:
+            return self._stages[name](job, self._ports, desk)
+        except (StaleMove, Unreachable):
+            raise
+        except HintrelayError as exc:
+            return exc
+        except Exception as exc:
+            log.exception("stage_crashed")
+            return Transient(f"{type(exc).__name__}: {exc}", code="bug")
+
+    def _advance(self, outcome: Advance, one: InHand, flight: Flight) -> None:
+        """Send the move. The lease is kept for the stage that follows, where this process serves its queue."""
+        step = STAGES.get(outcome.to)
+        goes_on = step is not None and step.queue in self._queues and not self._stop
+        one.outcome, one.following = outcome, step if goes_on else None
+        self._store.send_move(
+            flight,
+            one.lease,
+            one.job,
+            outcome.to,
+            {**outcome.facts, "stage": step.name} if step and goes_on else outcome.facts,
+            keep_ms=self._lease_ms if goes_on else None,
+            data={name: outcome.facts[name] for name in _TOLD if outcome.facts.get(name) is not None},
+        )
+        one.held.turn(at_work=False)
+
+    def _moved(self, one: InHand, moved: Moved | None, hand: Hand) -> Ran | None:
+        """Take in what became of a move: what is left to do for a job that goes no further here."""
+        about = {"job": one.job.id, "stage": one.stage, "attempt": one.job.attempt}
+        if moved is None:
+            log.info("lease_lost", **about)
+            hand.drop(one)
+            return None
+        log.info("stage_done", to=str(one.outcome.to), **about)
+        if one.following is not None:
+            one.go_on(moved)
+            return None
+        hand.drop(one)
+        return Ran(Then.RUN_ON if one.outcome.to in STAGES else Then.END, one.outcome.to, moved.waiting)
 
     def _wake(self, job_id: str, left: Ran) -> None:
         """Somebody who serves the next stage. A nudge that is lost costs one tick."""
@@ -173,95 +226,6 @@ class Runner:
         for job in self._store.many([ids[0] for queue, ids in lines.items() if ids and queue in self._queues]):
             if job.state in STAGES:
                 self._wake(job.id, Ran(Then.RUN_ON, job.state))
-
-    def _attempt(self, name: str, job: Job, desk: JobDesk) -> Outcome | HintrelayError:
-        if job.crashes > MOST_CRASHES:
-            return Permanent(f"{job.crashes} workers died at this stage without getting on", code="crashed")
-        try:
-            return self._stages[name](job, self._ports, desk)
-        except (StaleMove, Unreachable):
-            raise
-        except HintrelayError as exc:
-            return exc
-        except Exception as exc:
-            log.exception("stage_crashed")
-            return Transient(f"{type(exc).__name__}: {exc}", code="bug")
-
-    def _settle(self, outcome: Outcome | HintrelayError, lease: Lease, job: Job, name: str) -> None:
-        """Make durable what is no advance."""
-        match outcome:
-            case Snooze() | AwaitSlot():
-                self._wait(outcome, lease)
-            case Reject():
-                self._reject(outcome, lease, job, name)
-            case Ending():
-                self._must(self._store.defer(lease, "snooze", 0, "it is to end"))
-            case Stopping():
-                log.info("job_given_back")
-                self._must(self._store.defer(lease, "release", 0, "its worker stopped"))
-            case Permanent():
-                # a lost file is made again from the data set; what was paid is found, not paid again
-                resume = JobState.ACCEPTED if isinstance(outcome, ArtifactLost) else None
-                self._reject(Reject(outcome.message, outcome.code, resume=resume), lease, job, name)
-            case HintrelayError():
-                self._failed_attempt(outcome, lease, job, name)
-
-    def _wait(self, outcome: Snooze | AwaitSlot, lease: Lease) -> None:
-        if isinstance(outcome, AwaitSlot):
-            log.info("slot_awaited", reason=outcome.reason)
-            self._must(self._store.await_slot(lease, outcome.most, outcome.reason))
-            return
-        log.info("stage_snoozed", seconds=round(outcome.seconds, 1), reason=outcome.reason)
-        delay_ms = int(outcome.seconds * 1000)
-        self._must(self._store.defer(lease, "snooze", delay_ms, outcome.reason, outcome.facts))
-
-    def _advance(self, outcome: Advance, lease: Lease, job: Job, following: Step | None, spell: Spell) -> Moved:
-        """Move the job. Its lease is kept for the `following` stage; without one, the next job is taken with it."""
-        takes = following is None and spell.goes_on()
-        moved, claimed = self._store.carry(
-            lease,
-            job,
-            outcome.to,
-            {**outcome.facts, "stage": following.name} if following else outcome.facts,
-            keep_ms=self._lease_ms if following else None,
-            data={name: outcome.facts[name] for name in _TOLD if outcome.facts.get(name) is not None},
-            take=spell.wanted() if takes else None,
-        )
-        if takes:
-            spell.took(claimed)
-        if moved is None:
-            raise StaleMove
-        if outcome.to in {JobState.GENERATED, JobState.SUCCEEDED}:
-            self._store.drop_pieces(job.id)
-        log.info("stage_done", to=str(outcome.to))
-        return moved
-
-    def _reject(self, outcome: Reject, lease: Lease, job: Job, name: str) -> None:
-        error = {"stage": name, "code": outcome.code, "message": outcome.reason, "attempts": job.attempt}
-        resume = outcome.resume or job.state
-        facts = {**outcome.facts, "error": error, "resume": str(resume)}
-        self._must(self._store.move(job.id, job.state, outcome.to, facts, lease=lease, data=error))
-        log.warning("job_ended", to=str(outcome.to), code=outcome.code, reason=outcome.reason)
-
-    def _failed_attempt(self, exc: HintrelayError, lease: Lease, job: Job, name: str) -> None:
-        if isinstance(exc, Busy):  # the account is busy, not the job at fault: its deadline alone ends that
-            self._wait(Snooze(full_jitter(1, after_s=exc.after_s), exc.message), lease)
-            return
-        if job.attempt >= job.max_attempts:
-            self._reject(Reject(exc.message, exc.code), lease, job, name)
-            return
-        wait_s = full_jitter(job.attempt, after_s=exc.after_s if isinstance(exc, Transient) else None)
-        sentence = f"attempt {job.attempt} of {job.max_attempts} failed: {exc.message}"
-        error = {"stage": name, "code": exc.code, "message": exc.message, "attempts": job.attempt}
-        deferred = self._store.defer(
-            lease, "retry", int(wait_s * 1000), sentence, {"error": error}, event="attempt_failed", data=error
-        )
-        self._must(deferred)
-        log.warning("attempt_failed", code=exc.code, reason=exc.message, again_in_s=round(wait_s, 1))
-
-    def _must(self, done: bool) -> None:
-        if not done:
-            raise StaleMove
 
 
 def _holds(chained: Collection[str] | None, state: JobState | None) -> bool:

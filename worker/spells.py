@@ -5,41 +5,44 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from common.claims import Claimed, Refusal, Take
+from common.claims import Take
 from common.states import JobState
-from common.store import Store
 from worker.stopping import StopFlag
 
 SPELL_S = 2.0  #: one message keeps a thread, taking job after job, for about so long: then other messages have a turn
+HANDFUL = 8  #: jobs that one thread holds at once, at most
+QUICK_S = 0.002  #: a stage that takes longer has waited for something, and others may wait for it
 
 
 class Spell:
-    """One message's time: the lines that are served, and whether one more job may be taken."""
+    """One message's time: the lines that are served, and how many jobs more may be taken.
 
-    def __init__(self, store: Store, stop: StopFlag, queues: Sequence[str], lease_ms: int) -> None:
-        self._store = store
+    A thread holds one job, as a stage takes its time and others could do the next job meanwhile. While stages end at
+    once it holds a few: then most of the time would go by waiting for Redis, one answer after another.
+    """
+
+    def __init__(self, stop: StopFlag, queues: Sequence[str], lease_ms: int) -> None:
         self._stop = stop
         self._queues = queues
         self._lease_ms = lease_ms
         self._until = time.monotonic() + SPELL_S
-        self._taken: Claimed | None = None
+        self._handful = 1
         self.drained = False  #: nobody was in line any more
 
     def wanted(self, job_id: str = "", stage: str = "", origin: JobState | None = None) -> Take:
         return Take(self._queues, self._lease_ms, job_id, stage, origin)
 
-    def goes_on(self) -> bool:
-        return not self._stop and time.monotonic() < self._until
+    def more(self, held: int) -> Take | None:
+        """Whom to take beside those that are held."""
+        count = self._handful - held
+        if count < 1 or self._stop or time.monotonic() >= self._until:
+            return None
+        return Take(self._queues, self._lease_ms, count=count)
 
-    def took(self, claimed: Claimed | None) -> None:
-        """What a move brought with it."""
-        self._taken = claimed
-        self.drained = claimed is None
+    def took(self, wanted: Take, count: int) -> None:
+        """So many came."""
+        self.drained = count < wanted.count
 
-    def next(self) -> Claimed | None:
-        """The next job of the lines, None when nobody is in line, or the spell is over."""
-        if self._taken is None and not self.drained and self.goes_on():
-            found = self._store.take(self.wanted())
-            self.took(None if isinstance(found, Refusal) else found)
-        claimed, self._taken = self._taken, None
-        return claimed
+    def worked(self, seconds: float, jobs: int) -> None:
+        """One stage each of so many jobs took so long."""
+        self._handful = min(2 * self._handful, HANDFUL) if seconds < QUICK_S * jobs else 1

@@ -2,6 +2,7 @@
 -- uses clock, event, line, run
 -- KEYS 1 job (hash)  2 due (zset)  3 index of `from` (zset)  4 index of `to` (zset)  5 events (stream)  6 runs (hash)
 --      7 line that it leaves (zset)  8 line that it enters (zset)  9 the turns of that (zset)  10 unsettled (set)
+--      11 pieces that are of no more use (hash), where there may be any
 -- ARGV 1 now (ms, '' = the server's clock)  2 job id  3 token ('' = in one breath: refused while any lease lives)
 --      4 from  5 to  6 next look (ms from now, '' = none: the job is finished)  7 keep the lease: ms, or '' to release it
 --      8 events kept  9 event type  10 actor  11 data (JSON)  12 'extend' gives a new deadline
@@ -22,6 +23,7 @@ for i = 14, #ARGV do
 end
 redis.call('HSET', KEYS[1], unpack(record))
 if (to == 'trained' or ARGV[6] == '') and (r[13] or '') .. (r[14] or '') .. (r[15] or '') ~= '' then redis.call('SADD', KEYS[10], id) end
+if KEYS[11] then redis.call('UNLINK', KEYS[11]) end
 redis.call('ZREM', KEYS[3], id)
 redis.call('ZADD', KEYS[4], tonumber(r[4]), id)
 if token == '' then redis.call('ZREM', KEYS[7], id) end  -- who is held stands in no line

@@ -1,11 +1,16 @@
 -- grant: what a claim does to a record; for the scripts that use it.
 -- returns {'gone'} | {'finished', state} | {'held', owner} | {'elsewhere', state} | {'early'} | {'claimed', HGETALL, now}
+-- `stage` is a name, or a table of state -> name: a job in another state is elsewhere then.
 -- A job with a wish (cancel), or past its deadline, is claimed whatever its state and backoff: the holder ends it.
 local function grant(key, due, id, now, token, owner, lease_ms, stage, origin)
   local r = redis.call('HMGET', key, 'state', 'lease', 'lease_until', 'owner', 'wish', 'not_before', 'deadline', 'rev')
   local state, lease = r[1], r[2]
   if not state then return {'gone'} end
   if state == 'succeeded' or state == 'failed' or state == 'cancelled' then return {'finished', state} end
+  if type(stage) == 'table' then
+    stage = stage[state]
+    if not stage then return {'elsewhere', state} end
+  end
   local again = lease == token  -- the same claim once more: its answer got lost
   if lease ~= '' and not again and tonumber(r[3]) > now then return {'held', r[4]} end
   if r[5] == '' and tonumber(r[7]) > now then

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from common.claims import LINES, Refusal, Take
-from common.job import Job
+from common.claims import LINES, Claimed, Refusal, Take
+from common.job import Job, Lease
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM, Keys
 from common.states import JobState
-from common.store import Store
+from common.store import Moved, Store
 from tests.invariants import assert_invariants
 from tests.jobs_made import LEASE_MS, START_MS, MovableClock, claimed, in_state, made, new_job
 
@@ -22,6 +25,25 @@ def take(store: Store, wanted: Take = HINTS) -> Job:
     answer = store.take(wanted)
     assert not isinstance(answer, Refusal), answer
     return answer[1]
+
+
+def carry(
+    store: Store,
+    lease: Lease,
+    job: Job,
+    target: JobState,
+    facts: Mapping[str, Any],
+    *,
+    keep_ms: int | None = None,
+    take: Take | None = None,
+) -> tuple[Moved | None, Claimed | None]:
+    """A move, and whoever is next, in one flight."""
+    with store.flight() as flight:
+        store.send_move(flight, lease, job, target, facts, keep_ms=keep_ms)
+        if take is not None:
+            store.send_take(flight, take)
+        (moved,), claimed = store.land(flight, took=take is not None)
+    return moved, claimed[0] if claimed else None
 
 
 def standing(store: Store, queue: str = QUEUE_HINTS) -> list[str]:
@@ -117,12 +139,30 @@ def test_a_take_whose_answer_got_lost_and_is_sent_again_takes_one_job(
     assert any_store.get(first).crashes == 0
 
 
+def test_several_who_are_next_are_taken_in_one_go(any_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = batch(any_store, "sweep", 5)
+    monkeypatch.setattr("common.claims.secrets.token_hex", lambda size: "c0ffee")
+    for _ in range(2):  # the second time as if the answer had got lost
+        with any_store.flight() as flight:
+            any_store.send_take(flight, replace(HINTS, count=3))
+            _, taken = any_store.land(flight, took=True)
+        assert [job.id for _, job in taken] == ids[:3]
+        assert standing(any_store) == ids[3:]
+    assert [any_store.get(job_id).crashes for job_id in ids] == [0] * 5
+    monkeypatch.undo()
+    with any_store.flight() as flight:
+        any_store.send_take(flight, replace(HINTS, count=3))
+        _, taken = any_store.land(flight, took=True)
+    assert [job.id for _, job in taken] == ids[3:]
+    assert_invariants(any_store)
+
+
 def test_the_next_job_comes_with_the_move_of_the_one_before(any_store: Store) -> None:
     first, second = batch(any_store, "sweep", 2)
     answer = any_store.take(BOTH)
     assert not isinstance(answer, Refusal)
     lease, job = answer
-    moved, following = any_store.carry(lease, job, JobState.PREPARED, {}, take=HINTS)
+    moved, following = carry(any_store, lease, job, JobState.PREPARED, {}, take=HINTS)
     assert moved is not None
     assert (moved.now, moved.waiting) == (START_MS, 1)
     assert following is not None
@@ -136,7 +176,7 @@ def test_a_lost_lease_does_not_lose_the_next_job(any_store: Store, clock: Movabl
     assert not isinstance(answer, Refusal)
     clock.forward(LEASE_MS + 1)
     claimed(any_store, answer[1].id)
-    moved, following = any_store.carry(*answer, JobState.PREPARED, {}, take=HINTS)
+    moved, following = carry(any_store, *answer, JobState.PREPARED, {}, take=HINTS)
     assert moved is None
     assert following is not None
     assert following[1].id == second
@@ -148,7 +188,7 @@ def test_a_job_moved_in_memory_is_what_is_read_of_it(any_store: Store) -> None:
     lease, job = answer
     any_store.note(job.id, {"done": 1, "total": 2}, lease=lease)
     facts = {"training": {"sha256": "ab" * 32, "size": 5}, "counts": {"rows": 3}, "file_id": "file-1", "intent": None}
-    moved, _ = any_store.carry(lease, job, JobState.PREPARED, facts, keep_ms=LEASE_MS)
+    moved, _ = carry(any_store, lease, job, JobState.PREPARED, facts, keep_ms=LEASE_MS)
     assert moved is not None
     read = any_store.get(job.id)
     told = job.moved(JobState.PREPARED, facts, moved.now, moved.wish)
@@ -161,7 +201,7 @@ def test_a_wish_that_came_meanwhile_is_told_by_the_move(any_store: Store) -> Non
     answer = any_store.take(Take([QUEUE_HINTS], LEASE_MS, made(any_store)))
     assert not isinstance(answer, Refusal)
     any_store.wish(answer[1].id)
-    moved, _ = any_store.carry(*answer, JobState.PREPARED, {}, keep_ms=LEASE_MS)
+    moved, _ = carry(any_store, *answer, JobState.PREPARED, {}, keep_ms=LEASE_MS)
     assert moved is not None
     assert moved.wish == "cancel"
 
@@ -195,7 +235,7 @@ def test_a_server_that_forgot_the_scripts_still_answers_in_one_go(valkey_store: 
     answer = valkey_store.take(HINTS)
     assert not isinstance(answer, Refusal)
     valkey_store.client.script_flush()
-    moved, following = valkey_store.carry(*answer, JobState.PREPARED, {}, take=HINTS)
+    moved, following = carry(valkey_store, *answer, JobState.PREPARED, {}, take=HINTS)
     assert moved is not None
     assert following is not None
     assert (answer[1].id, following[1].id) == (first, second)
@@ -207,5 +247,5 @@ def test_a_connection_that_was_cut_is_made_anew(valkey_store: Store) -> None:
     other = valkey_store.client.__class__.from_url(valkey_store.url, decode_responses=True)
     other.client_kill_filter(_type="normal", skipme=True)
     other.close()
-    moved, _ = valkey_store.carry(*answer, JobState.PREPARED, {}, keep_ms=LEASE_MS)
+    moved, _ = carry(valkey_store, *answer, JobState.PREPARED, {}, keep_ms=LEASE_MS)
     assert moved is not None

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from common.claims import LINES
+from common.job import Lease
 from common.keys import Keys
 from common.states import JobState
 from common.store import FIRST_LOOK_MS, Store
@@ -70,7 +71,15 @@ def test_the_holder_notes_facts_and_pieces(any_store: Store) -> None:
     assert any_store.get(job_id).facts == {"done": "2", "run_id": "ft-9"}
     assert any_store.jobs_of_runs(["ft-9"]) == [[job_id]]
     assert any_store.pieces(job_id) == {"q1": "[1]", "q2": "[2]"}
-    any_store.drop_pieces(job_id)
+
+
+def test_pieces_are_gone_once_what_they_were_made_for_is_whole(any_store: Store) -> None:
+    job_id = in_state(any_store, JobState.DEPLOYED)
+    lease = claimed(any_store, job_id, "generate")
+    any_store.note(job_id, {}, lease=lease, pieces={"q1": "[1]"})
+    assert not any_store.move(job_id, JobState.DEPLOYED, JobState.GENERATED, lease=Lease(job_id, "lost"))
+    assert any_store.pieces(job_id) == {"q1": "[1]"}
+    assert any_store.move(job_id, JobState.DEPLOYED, JobState.GENERATED, lease=lease)
     assert any_store.pieces(job_id) == {}
 
 
