@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from benchmarks.kit.processes import Crew
 from benchmarks.kit.servers import ROOT, Valkey, valkey
 from benchmarks.roads import Customer
@@ -26,7 +28,7 @@ class Installation:
 
     def customer(self, *, four: bool = False, url: str = "") -> Customer:
         """One of this installation, or of another database."""
-        settings = self.settings.model_copy(update={"redis_url": url}) if url else self.settings
+        settings = replace(self.settings, redis_url=url) if url else self.settings
         return Customer(settings, four=four)
 
     def start_workers(self, layouts: Sequence[Sequence[str]]) -> None:

@@ -7,6 +7,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from benchmarks.kit.processes import Broken
 from benchmarks.ours import Installation
 from benchmarks.roads import plain_document, quick_ports
@@ -70,7 +72,7 @@ def prepared_facts(place: Installation, spec: JobSpec) -> dict[str, Any]:
     """Run the real `prepare` once, in this process and in another database, where no worker takes part; its facts."""
     from producer.bootstrap import build as build_producer
 
-    settings = place.settings.model_copy(update={"redis_url": place.server.beside})
+    settings = replace(place.settings, redis_url=place.server.beside)
     producer = build_producer(settings)
     job_id = producer.submit(spec).id
     before = producer.store.get(job_id).facts

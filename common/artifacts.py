@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from common.errors import ArtifactLost, Transient
 from common.job import Pointer
 
@@ -22,6 +20,8 @@ class ArtifactStore:
     """Files that stages hand on. Equal bytes are one file; a file is whole or absent."""
 
     def __init__(self, url: str, *, scratch: Path) -> None:
+        import fsspec  # what only looks for work needs no file
+
         self._fs, self._root = fsspec.core.url_to_fs(url)
         self._scratch = scratch  #: folder for local copies
 

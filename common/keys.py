@@ -120,7 +120,7 @@ class Keys:
 
     @staticmethod
     def taken(thread: str) -> str:
-        """string, expires: '<token> <job id> ...' that a worker's thread took last, so that asking twice takes no more."""
+        """string, expires: '<token> <job id> ...' that a worker's thread took last: asking twice takes no more."""
         return f"{PREFIX}taken:{thread}"
 
     @staticmethod

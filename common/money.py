@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from typing import Literal
 
 MICROS = 1_000_000  #: of one dollar
 MOST_USD = 1_000_000_000  #: beyond that it is a slip of the keyboard
+
+
+Source = Literal["local", "platform"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a run is expected to cost, in micro-dollars, by whom."""
+
+    cost: int
+    tokens: int
+    source: Source = "local"
 
 
 def micros(usd: str | float | Decimal) -> int:
@@ -40,3 +54,18 @@ def spoken(amount: int) -> str:
     if left and left < MICROS // 10:
         return f"{sign}${Decimal(left) / MICROS:.4f}"
     return f"{sign}${Decimal(left) / MICROS:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointEstimate:
+    """What an endpoint is expected to cost: for how long, on what, at which price, by whom."""
+
+    minutes: int
+    cents_per_minute: float
+    hardware: str = ""
+    source: Source = "local"
+
+    @property
+    def cost(self) -> int:
+        """Micro-dollars."""
+        return micros_of(self.minutes, self.cents_per_minute)

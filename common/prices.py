@@ -5,45 +5,19 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from common.errors import ConfigurationError
-from common.money import micros, micros_of
+from common.money import EndpointEstimate, Estimate, micros
 from common.spec import FinetuneSpec, GenerateSpec, JobSpec
 
 _SIZE = re.compile(r"(?<![A-Za-z0-9.])(?:(\d+)x)?(\d+(?:\.\d+)?)b(?![A-Za-z0-9])", re.IGNORECASE)
-Source = Literal["local", "platform"]
 Positive = Annotated[float, Field(gt=0)]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a run is expected to cost, in micro-dollars, by whom."""
-
-    cost: int
-    tokens: int
-    source: Source = "local"
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointEstimate:
-    """What an endpoint is expected to cost: for how long, on what, at which price, by whom."""
-
-    minutes: int
-    cents_per_minute: float
-    hardware: str = ""
-    source: Source = "local"
-
-    @property
-    def cost(self) -> int:
-        """Micro-dollars."""
-        return micros_of(self.minutes, self.cents_per_minute)
 
 
 class _Table(BaseModel):

@@ -9,7 +9,7 @@ from common.budgets import Budget
 from common.connection import Client, reaching
 from common.job import Job, Lease
 from common.keys import Keys
-from common.prices import Estimate
+from common.money import Estimate
 from common.records import Clock, Records
 from common.scripts import Scripts
 

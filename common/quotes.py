@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from common.money import micros, spoken
-from common.prices import Estimate
-from common.spec import FinetuneSpec
+from common.money import Estimate, micros, spoken
+
+if TYPE_CHECKING:
+    from common.spec import FinetuneSpec
 
 PATH = "/fine-tunes/estimate-price"
 NOT_YET = "train_file_not_validated"  #: the platform's reason for telling no price

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
-from common.spec import FinetuneSpec
+if TYPE_CHECKING:
+    from common.spec import FinetuneSpec
 
 
 def run_fingerprint(platform: str, training_sha256: str, wanted: FinetuneSpec) -> str:

@@ -9,17 +9,19 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from common.dataset import Row, trainable
 from common.errors import InvalidSpec
 from common.gates import GATES, Finding, Overlap, first_leak, short, words
-from common.spec import DatasetSpec
 from common.spool import Spool
 from common.subset import CODES, KEPT, ODD, Subset, read_subsets
 from common.wording import Keys
+
+if TYPE_CHECKING:
+    from common.spec import DatasetSpec
 
 Render = Callable[[Row], bytes]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -12,7 +13,9 @@ from common.dataset import Row
 from common.job import Pointer
 from common.prompts import training_row
 from common.selection import Selection
-from common.spec import JobSpec
+
+if TYPE_CHECKING:
+    from common.spec import JobSpec
 
 
 def line_of(spec: JobSpec) -> Callable[[Row], bytes]:

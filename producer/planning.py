@@ -8,8 +8,8 @@ from pathlib import Path
 
 from common.gates import Finding
 from common.job import Job
-from common.money import micros, spoken
-from common.prices import EndpointEstimate, Estimate, Prices
+from common.money import EndpointEstimate, Estimate, micros, spoken
+from common.prices import Prices
 from common.reuse import run_fingerprint
 from common.selection import select
 from common.sharing import Sharing, leads_to_a_model

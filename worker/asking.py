@@ -6,15 +6,17 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from common.dataset import Row, clean
 from common.gates import leaks
-from common.spec import GenerateSpec
 from worker.ports import Answer, HintModel
 from worker.window import Window
+
+if TYPE_CHECKING:
+    from common.spec import GenerateSpec
 
 AT_ONCE = 200  #: questions whose answers are read in one round trip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -11,7 +11,6 @@ from common.dataset import rows
 from common.errors import Permanent
 from common.job import Job
 from common.metrics import METRICS, Metric
-from common.spec import JobSpec
 from worker.asking import Hinted, ask
 from worker.expenses import paying
 from worker.ports import Desk, Ports
@@ -19,6 +18,9 @@ from worker.scoring import Scored, score
 from worker.shared import Awaited, SharedShelf, Turn, fingerprint, once
 from worker.statistics import paired, summary
 from worker.written import Questions, item_of, values_of, write
+
+if TYPE_CHECKING:
+    from common.spec import JobSpec
 
 
 def answers_as(spec: JobSpec) -> str:

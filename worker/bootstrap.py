@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.artifacts import ArtifactStore
 from common.commands import Commands
@@ -30,6 +30,9 @@ from worker.serving import Endpoints
 from worker.stages import BY_NAME
 from worker.stopping import StopFlag
 from worker.tick import Tick
+
+if TYPE_CHECKING:
+    from common.prices import Prices
 
 QUEUES = {"platform": QUEUE_PLATFORM, "hints": QUEUE_HINTS}
 
@@ -60,6 +63,7 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
     )
     endpoints: Any = Lazy(lambda: _endpoints(settings, key, paces))
     platform: Any = Lazy(lambda: _platform(settings, key, paces))
+    prices: Any = Lazy(_prices)
     return Ports(
         platform=platform,
         artifacts=ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch"),
@@ -70,10 +74,17 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
         max_running=settings.max_running,
         prices=load_prices(settings.prices),
         sleep=time.sleep,
+        prices=prices,
         **_hint_ports(settings, key, paces)
         if hints
         else dict.fromkeys(("hint_model", "scorer", "judge"), _Elsewhere()),
     )
+
+
+def _prices() -> Prices:
+    from common.prices import load
+
+    return load()
 
 
 def _platform(settings: Settings, key: str, paces: Paces) -> Platform:

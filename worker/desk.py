@@ -10,7 +10,7 @@ from common.budgets import Budget
 from common.errors import HintrelayError, StaleMove
 from common.job import Job
 from common.ledger import Ledger
-from common.prices import Estimate
+from common.money import Estimate
 from common.purse import Purse
 from common.shared_pieces import share, shared, unshare
 from common.sharing import Sharing

@@ -7,17 +7,19 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from common.budgets import Budget
 from common.errors import Transient
 from common.job import Job, Pointer
 from common.metrics import Metric
-from common.prices import Estimate, Prices
-from common.prices import load as load_prices
+from common.money import Estimate
 from common.quotes import Quote
-from common.spec import FinetuneSpec, GenerateSpec
 from worker.serving import Catalog, Endpoints, Standing
+
+if TYPE_CHECKING:
+    from common.prices import Prices
+    from common.spec import FinetuneSpec, GenerateSpec
 
 Request = dict[str, Any]  #: a request of the platform's, opaque to the stages
 Progress = Callable[[int, int], None]  #: (done, total)
@@ -286,6 +288,12 @@ class Desk(Protocol):
         """Look for an endpoint that somebody else started for the job's model."""
 
 
+def _table() -> Prices:
+    from common.prices import load  # pydantic, a fifth of an idle worker's memory
+
+    return load()
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """All of them, as one worker has them. Those of another queue's stages may be absent."""
@@ -299,6 +307,6 @@ class Ports:
     endpoints: Endpoints
     catalog: Catalog
     max_running: int | None = None  #: runs at once; None is any number
-    prices: Prices = field(default_factory=load_prices)  #: for where the platform tells no price
+    prices: Prices = field(default_factory=_table)  #: for where the platform tells no price
     doubt_s: float = 45.0  #: a run whose creation was not confirmed may appear in the list this late
     sleep: Callable[[float], None] = lambda seconds: None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from common.errors import Permanent
 from common.metrics import is_judged
 from common.outcomes import Reject
-from common.spec import JobSpec
 from worker.baseline import answers_as, deployable
 from worker.ports import Ports
+
+if TYPE_CHECKING:
+    from common.spec import JobSpec
 
 
 def unavailable(spec: JobSpec, ports: Ports) -> dict[str, str]:

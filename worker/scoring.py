@@ -7,13 +7,15 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from common.errors import Permanent
 from common.metrics import Metric, is_judged
-from common.spec import EvaluateSpec, JudgeSpec
 from worker.ports import Item, Judge, Ports, Score, Unscorable
 from worker.window import Window, in_threads
+
+if TYPE_CHECKING:
+    from common.spec import EvaluateSpec, JudgeSpec
 
 CHUNK = 50  #: questions between two looks at whether to go on
 MOST_REASON = 500  #: characters of a reason that are kept

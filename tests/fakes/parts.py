@@ -14,7 +14,7 @@ from common.budgets import Budget
 from common.errors import HintrelayError, Permanent, StaleMove
 from common.job import Job
 from common.metrics import Metric
-from common.prices import Estimate
+from common.money import Estimate
 from common.spec import GenerateSpec, JobSpec
 from common.states import JobState
 from tests.fakes.endpoints import FakeEndpoints

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from common.errors import HintrelayError
-from common.prices import Estimate
+from common.money import Estimate
 from common.quotes import Quote
 from common.spec import FinetuneSpec
 from worker.ports import Absent, FileStatus, InDoubt, Progress, Request, Run, RunStatus

@@ -102,7 +102,7 @@ def test_nothing_is_skipped_by_a_follower_that_begins_at_the_beginning(valkey_st
 
 
 def test_a_chain_is_one_message_of_the_first_stage_with_the_rest_inside(valkey: Client, valkey_url: str) -> None:
-    settings = Settings.model_validate({"redis_url": valkey_url})
+    settings = Settings(redis_url=valkey_url)
     sender = Sender(settings)
     sender.send_many([("ab12", rest(JobState.ACCEPTED)), ("cd34", rest(JobState.GENERATED))])
     envelopes = [json.loads(raw) for raw in valkey.lrange(QUEUE_HINTS, 0, -1)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.errors import Permanent
-from common.spec import FinetuneSpec
+
+if TYPE_CHECKING:
+    from common.spec import FinetuneSpec
 
 MOST_SUFFIX = 40  #: characters; Source: together 2.36.0, fine_tuning.create
 

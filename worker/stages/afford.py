@@ -6,9 +6,8 @@ import random
 
 from common.errors import Busy, HintrelayError
 from common.job import Job
-from common.money import micros, spoken
+from common.money import EndpointEstimate, Estimate, micros, spoken
 from common.outcomes import Outcome, Reject, Snooze
-from common.prices import EndpointEstimate, Estimate
 from common.quotes import Quote
 from common.states import JobState
 from worker.expenses import no_room, own_endpoint, spent_already

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 import structlog
@@ -12,7 +13,6 @@ from common.errors import InvalidSpec
 from common.job import Job
 from common.outcomes import Advance, Outcome, Reject, Snooze
 from common.selection import Selection, select
-from common.spec import JobSpec
 from common.states import JobState
 from common.training import line_of, write_training
 from worker.ports import Desk, Ports
@@ -23,6 +23,9 @@ from worker.shared import Busy, Turn
 log = structlog.get_logger(__name__)
 
 BUSY_S = 10.0  #: whoever prepares the data wakes those that wait; this is for when that got lost
+
+if TYPE_CHECKING:
+    from common.spec import JobSpec
 
 
 def prepare(job: Job, ports: Ports, desk: Desk) -> Outcome:

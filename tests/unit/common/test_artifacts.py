@@ -20,7 +20,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def kept(root: Path, tmp_path: Path) -> ArtifactStore:
-    settings = Settings.model_validate({"home": root.parent})
+    settings = Settings(home=root.parent)
     return ArtifactStore(settings.artifacts_url, scratch=tmp_path / "scratch")
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 import structlog
+from msgspec.structs import replace
 
 from common import logs
+from common.secret import Secret
 from common.settings import Settings
 
 KEY = "tgp_very_secret"
-SETTINGS = Settings.model_validate(
-    {"together_api_key": KEY, "redis_url": "redis://:red%40pass@h/0", "log_format": "json"}
-)
+SETTINGS = Settings(together_api_key=Secret(KEY), redis_url="redis://:red%40pass@h/0", log_format="json")
 Lines = Callable[[], list[dict[str, Any]]]
 
 
@@ -104,7 +104,7 @@ def test_control_characters_and_lone_surrogates_are_escaped(lines: Lines) -> Non
 
 
 def test_a_message_cannot_forge_a_line_on_a_console(stream: io.StringIO) -> None:
-    logs.configure(SETTINGS.model_copy(update={"log_format": "console"}), stream)
+    logs.configure(replace(SETTINGS, log_format="console"), stream)
     structlog.get_logger().info("seen", value="x\n2026 [error] forged")
     logging.getLogger("other").warning("x\n2026 [error] forged")
     assert len(stream.getvalue().splitlines()) == 2

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from common.errors import Unreachable
-from common.prices import Estimate
+from common.money import Estimate
 from common.quotes import Quote
 from common.sharing import Sharing
 from common.spec import FinetuneSpec, JobSpec

@@ -10,8 +10,7 @@ from common.bills import bill
 from common.commands import Wanted
 from common.errors import Transient
 from common.keys import Keys
-from common.money import micros
-from common.prices import Estimate
+from common.money import Estimate, micros
 from common.purse import Purse
 from common.quotes import Quote
 from common.states import JobState

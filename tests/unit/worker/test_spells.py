@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from common.claims import Take
 from common.commands import Wanted
+from common.flight import Flight
 from common.job import Job
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM, Keys
 from common.outcomes import Advance, Outcome
@@ -128,9 +130,12 @@ def test_stages_that_end_at_once_are_done_by_the_handful(tmp_path: Path, monkeyp
     relay = Relay(tmp_path)
     taken: list[int] = []
     send_take = relay.store.send_take
-    monkeypatch.setattr(
-        relay.store, "send_take", lambda flight, wanted: (taken.append(wanted.count), send_take(flight, wanted))
-    )
+
+    def counted(flight: Flight, wanted: Take) -> None:
+        taken.append(wanted.count)
+        send_take(flight, wanted)
+
+    monkeypatch.setattr(relay.store, "send_take", counted)
     ids = batch(relay, 20)
     relay.runner.run(ids[0], "prepare")
     assert {relay.get(job_id).state for job_id in ids} == {JobState.TRAINING}
