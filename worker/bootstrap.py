@@ -15,7 +15,6 @@ from common.connection import connect
 from common.keys import QUEUE_HINTS, QUEUE_PLATFORM
 from common.ledger import Ledger
 from common.names import fingerprint
-from common.prices import load as load_prices
 from common.sender import Sender
 from common.settings import Settings
 from common.store import Store
@@ -63,7 +62,7 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
     )
     endpoints: Any = Lazy(lambda: _endpoints(settings, key, paces))
     platform: Any = Lazy(lambda: _platform(settings, key, paces))
-    prices: Any = Lazy(_prices)
+    prices: Any = _prices(settings.prices) if settings.prices else Lazy(_prices)  # a file that is none: said now
     return Ports(
         platform=platform,
         artifacts=ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch"),
@@ -72,7 +71,6 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
         catalog=endpoints,
         doubt_s=settings.doubt_seconds,
         max_running=settings.max_running,
-        prices=load_prices(settings.prices),
         sleep=time.sleep,
         prices=prices,
         **_hint_ports(settings, key, paces)
@@ -81,10 +79,10 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
     )
 
 
-def _prices() -> Prices:
+def _prices(path: str = "") -> Prices:
     from common.prices import load
 
-    return load()
+    return load(path)
 
 
 def _platform(settings: Settings, key: str, paces: Paces) -> Platform:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from common.budgets import Budget
 from common.errors import Busy, HintrelayError, Permanent
 from common.job import Job
-from common.money import micros, spoken
-from common.prices import EndpointEstimate
+from common.money import EndpointEstimate, micros, spoken
 from worker.endpoints.choice import choose
 from worker.ports import Desk, Ports
 

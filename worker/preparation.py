@@ -6,14 +6,16 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common.dataset import is_name
 from common.job import Job, Pointer
 from common.prompts import training_row
-from common.spec import JobSpec
 from worker.ports import Desk, Ports
 from worker.shared import Busy, Turn, fingerprint
+
+if TYPE_CHECKING:
+    from common.spec import JobSpec
 
 VERSION = 1  #: of what is made: a change of how rows are chosen, or written, needs a new one
 PATIENCE_S, STEP_S = 1.0, 0.1  #: small data is there in a moment, and is waited for here

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from common.selection import Selection, select
+from common.spec import DatasetSpec
 from common.store import Store
 from producer.cli.context import Tools
 from tests.jobs_made import RecordingNudger
@@ -162,3 +164,21 @@ def test_a_known_job_that_was_cancelled_is_told(run: Run, spec_file: Path) -> No
     result = run("submit", str(spec_file), "--key", "night")
     assert f"{jobs[0]['job']} is known and cancelled" in result.stderr
     assert "another --key" in result.stderr
+
+
+def test_a_data_set_is_read_once_for_all_its_seeds(
+    run: Run, spec_file: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def counted(path: Path, wanted: DatasetSpec) -> Selection:
+        read.append(path)
+        return select(path, wanted)
+
+    monkeypatch.setattr("common.selection.select", counted)
+    document = yaml.safe_load(spec_file.read_text())
+    document["matrix"] = {"dataset.seed": [1, 2, 3]}
+    spec_file.write_text(yaml.safe_dump(document))
+    jobs = loaded(run("submit", str(spec_file), "-o", "json"))
+    assert [job["spec"]["dataset"]["seed"] for job in jobs] == [1, 2, 3]
+    assert len(read) == 1
