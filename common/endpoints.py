@@ -47,7 +47,8 @@ class Entry:
     path: str = ""  #: the platform's path of the model
     config: str = ""
     hardware: str = ""
-    price: float | None = None  #: cents a minute, as the platform states it
+    price: float | None = None  #: cents a minute
+    priced: str = ""  #: 'here' where the platform states no price of the hardware and our table's counts
     endpoint_id: str = ""
     address: str = ""  #: what requests are sent to
     asked: int = 0  #: when the paid request was last made, while it is not known what came of it
@@ -107,6 +108,7 @@ class Entry:
             "hardware": self.hardware or None,
             "config": self.config or None,
             "cents_per_minute": self.price,
+            "price_by": None if self.price is None else "hintrelay's table" if self.priced else "platform",
             "address": self.address or None,
             "endpoint_id": self.endpoint_id or None,
             "created_at": iso(self.created),
@@ -123,7 +125,7 @@ class Entry:
 
 
 _TEXTS = (
-    "need model path wanted_hardware wanted_config config hardware endpoint_id address why fault words wish counted"
+    "need model path wanted_hardware wanted_config config hardware priced endpoint_id address why fault words wish counted"
 ).split()
 _NUMBERS = "created since until max_minutes inactive_minutes limit asked begun halted minutes".split()
 

@@ -60,8 +60,12 @@ class Prices(_Table):
         if offer is not None:
             return EndpointEstimate(minutes, offer[1], offer[0], "platform")
         wanted = spec.deploy.hardware or ""
-        hour = self.hardware.get(wanted) or self._tier(billions(spec.finetune.model)).endpoint_hour
-        return EndpointEstimate(minutes, round(hour * 100 / 60, 4), wanted)
+        return EndpointEstimate(minutes, self.cents_per_minute(wanted, spec.finetune.model), wanted)
+
+    def cents_per_minute(self, hardware: str, model: str) -> float:
+        """Of an endpoint on that hardware; of hardware that the table lacks, as a model of that size needs."""
+        hour = self.hardware.get(hardware) or self._tier(billions(model)).endpoint_hour
+        return round(hour * 100 / 60, 4)
 
     def _minutes(self, asked: GenerateSpec, questions: int, most: int) -> int:
         """As if every answer had all the tokens that it may; never more than the endpoint may run."""

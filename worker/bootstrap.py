@@ -167,7 +167,7 @@ def _keeper(settings: Settings, store: Store, ports: Ports) -> Keeper:
         doubt_ms=int(settings.doubt_seconds * 1000),
     )
     ledger = Ledger.beside(store, settings.installation or "")
-    return Keeper(store, ledger, ports.endpoints, ports.catalog, bounds)
+    return Keeper(store, ledger, ports.endpoints, ports.catalog, bounds, ports.prices)
 
 
 def make_commands(settings: Settings) -> Commands:

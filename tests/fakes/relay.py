@@ -88,7 +88,7 @@ class Relay:
     def new_keeper(self, most: int = 4) -> Keeper:
         """Of a process that has just begun."""
         bounds = Bounds(most=most, each=2, provision_ms=1_800_000, doubt_ms=45_000)
-        return Keeper(self.store, self.ledger, self.endpoints, self.endpoints, bounds)
+        return Keeper(self.store, self.ledger, self.endpoints, self.endpoints, bounds, self.ports.prices)
 
     def new_tick(self, most: int = 4) -> Tick:
         self.keeper = self.new_keeper(most)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -20,6 +21,9 @@ from common.store import Store
 from worker.endpoints.choice import choose
 from worker.endpoints.steps import Steps
 from worker.serving import Catalog, Endpoint, Endpoints, Offer, Serving
+
+if TYPE_CHECKING:
+    from common.prices import Prices  # pydantic, which an idle worker does without
 
 log = structlog.get_logger(__name__)
 
@@ -55,12 +59,14 @@ class Keeper:
         endpoints: Endpoints,
         catalog: Catalog,
         bounds: Bounds,
+        prices: Prices,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._endpoints = endpoints
         self._catalog = catalog
         self._bounds = bounds
+        self._prices = prices
         self._steps = Steps(store, ledger, endpoints, catalog, doubt_ms=bounds.doubt_ms)
         self._offers: dict[tuple[str, bool], tuple[int, list[Offer]]] = {}
         self._looked = self._looked_for_strays = 0
@@ -163,11 +169,14 @@ class Keeper:
         limit = min(self._bounds.most, workers, entry.limit or self._bounds.most)
         until_ms = self._bounds.provision_ms
         chosen = {"path": offer.model, "config": offer.config, "hardware": offer.hardware}
+        cents, priced = offer.cents_per_minute, ""
+        if cents is None:
+            cents, priced = self._prices.cents_per_minute(offer.hardware, entry.model), "here"
         moved = self._ledger.move(
-            entry, EntryState.STARTING, limit=limit, until_ms=until_ms, price=offer.cents_per_minute, **chosen
+            entry, EntryState.STARTING, limit=limit, until_ms=until_ms, price=cents, priced=priced, **chosen
         )
         if moved == 1:
-            data = {"endpoint": entry.name, "hardware": offer.hardware, "cents_per_minute": offer.cents_per_minute}
+            data = {"endpoint": entry.name, "hardware": offer.hardware, "cents_per_minute": cents}
             log.info("endpoint_started", jobs=len(entry.jobs), **data)
             self._steps.tell(entry, "endpoint_started", data)
         return moved == 1

@@ -324,6 +324,18 @@ def test_a_platform_that_tells_no_price_is_estimated_by_the_table(relay: Endpoin
     assert books(relay, job_id)[0] == USD + 4 * 91_500  # 5.49 an hour
 
 
+def test_minutes_on_hardware_without_a_price_are_charged_by_the_table(relay: EndpointRelay) -> None:
+    relay.endpoints.offered = [Offer("p/m", "cr_h", "1xnvidia-h100-80gb", None)]
+    job_id = relay.trained(deploy__mode="auto")
+    relay.rounds(4)
+    relay.endpoints.get_all_ready()
+    entry = relay.entry(job_id)
+    assert (entry.price, entry.dump()["price_by"]) == (9.15, "hintrelay's table")  # 5.49 an hour
+    relay.tick(150)
+    relay.ledger.close(relay.entry(job_id), 3)
+    assert books(relay, job_id)[3] == 3 * 91_500
+
+
 def test_a_dearer_offer_than_was_set_aside_is_asked_of_the_budget(relay: EndpointRelay, purse: Purse) -> None:
     job_id = relay.submit(deploy__mode="auto")
     purse.allow(relay.get(job_id).batch, USD + EXPECTED)
