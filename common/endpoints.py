@@ -125,7 +125,8 @@ class Entry:
 
 
 _TEXTS = (
-    "need model path wanted_hardware wanted_config config hardware priced endpoint_id address why fault words wish counted"
+    "need model path wanted_hardware wanted_config config hardware priced endpoint_id address why fault words wish "
+    "counted"
 ).split()
 _NUMBERS = "created since until max_minutes inactive_minutes limit asked begun halted minutes".split()
 

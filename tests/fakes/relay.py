@@ -85,10 +85,11 @@ class Relay:
         self.keeper = self.new_keeper()
         self.ticker = self.new_tick()
 
-    def new_keeper(self, most: int = 4) -> Keeper:
-        """Of a process that has just begun."""
+    def new_keeper(self, most: int = 4, on: Any = None) -> Keeper:
+        """Of a process that has just begun, on a platform of its own where one is given."""
+        there = on or self.endpoints
         bounds = Bounds(most=most, each=2, provision_ms=1_800_000, doubt_ms=45_000)
-        return Keeper(self.store, self.ledger, self.endpoints, self.endpoints, bounds, self.ports.prices)
+        return Keeper(self.store, self.ledger, there, there, bounds, self.ports.prices)
 
     def new_tick(self, most: int = 4) -> Tick:
         self.keeper = self.new_keeper(most)

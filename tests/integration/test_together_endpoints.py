@@ -180,7 +180,7 @@ def test_whatever_goes_wrong_one_endpoint_runs_and_the_ledger_equals_the_bill(
 ) -> None:
     relay = EndpointRelay(tmp_path)
     relay.workers = 1
-    relay.keeper = type(relay.keeper)(relay.store, relay.ledger, platform, platform, relay.new_keeper()._bounds)
+    relay.keeper = relay.new_keeper(on=platform)
     job = relay.trained(deploy__mode="manual")
     name = relay.ask(job, BASE, base=True).name
     control.fault(**fault)
