@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
 
+@lru_cache(256)
 def seconds(text: str) -> float:
     """Seconds of `text`. Raises ValueError with a sentence for anything else than numbers with s, m, h or d."""
     compact = text.strip().replace(" ", "")

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from common.collector import resting_collector
 from common.errors import InvalidSpec
 from common.spec import JobSpec
 from common.spec_errors import quoted, shown
@@ -16,6 +17,7 @@ MAX_JOBS = 100_000  #: of one document; more is a slip of the keyboard
 _HOLE = re.compile(r"\{([A-Za-z_][\w.]*)\}")
 
 
+@resting_collector()
 def expand(document: object) -> list[JobSpec]:
     """The jobs of a document, in the order of its matrix (the last key turns fastest). Raises InvalidSpec."""
     if not isinstance(document, dict):
@@ -26,14 +28,17 @@ def expand(document: object) -> list[JobSpec]:
         return [JobSpec.parse(base)]
     specs: list[JobSpec] = []
     varied = {path.split(".")[0] for path in axes}
+    shared = base
     for values in itertools.product(*axes.values()):
-        combination = {key: dict(value) if isinstance(value, dict) else value for key, value in base.items()}
+        combination = {
+            key: dict(value) if key in varied and isinstance(value, dict) else value for key, value in shared.items()
+        }
         for path, value in zip(axes, values, strict=True):
             put(combination, path, value, where="matrix")
-        if specs:  # what is not varied has been checked
-            combination |= {name: getattr(specs[0], name) for name in JobSpec.model_fields if name not in varied}
-            combination["name"] = base.get("name", "") if "name" not in varied else combination["name"]
         specs.append(_parse(combination, dict(zip(axes, values, strict=True))))
+        if shared is base:  # what is not varied has been checked
+            checked = {name: getattr(specs[0], name) for name in JobSpec.model_fields if name not in varied}
+            shared = base | checked | {"name": base.get("name", "")}
     return specs
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -199,6 +200,12 @@ class EvaluateSpec(_Part):
         return self
 
 
+@lru_cache(64)
+def _stem(source: str) -> str:
+    """The name of a job whose spec gives none."""
+    return Path(source).stem[:200]
+
+
 class LimitsSpec(_Part):
     """When hintrelay gives up."""
 
@@ -247,7 +254,7 @@ class JobSpec(_Part):
         from common.matrix import fill
 
         if not self.name:
-            return Path(self.dataset.source).stem[:200]
+            return _stem(self.dataset.source)
         return fill(self.name, self)[:200]
 
     @classmethod

@@ -5,23 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from operator import itemgetter
+from functools import cache, lru_cache
 from typing import Any
 
 from pydantic import BaseModel
 
 from common.spec import ADDED, JobSpec
 
+_NOTHING = object()  #: no value of a spec equals it
+_PLAIN = {str, int, bool, float, type(None)}  #: values of keys that are no section
+_NAMES = sorted(JobSpec.model_fields)
 REMEMBERED = 2000  #: parts: a matrix shares all but those that it varies
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One key of a spec: `dumped` is all of it, `texts` its JSON as a digest takes it, by the data's hash."""
+    """One section of a spec: `dumped` is all of it, `texts` its JSON as a digest takes it, by the data's hash."""
 
-    value: Any  #: kept, so that its identity stays its own
+    value: BaseModel  #: kept, so that its identity stays its own
     dumped: Any
-    texts: dict[str, str | None]
+    texts: dict[str, str]
 
 
 class SpecDumper:
@@ -32,45 +35,56 @@ class SpecDumper:
 
     def dump(self, spec: JobSpec) -> dict[str, Any]:
         """As `spec.dump()`. What several share is shared here too: nobody changes it."""
-        return {name: self._part(value).dumped for name, value in spec}
+        return {
+            name: self._part(value).dumped if type(value) not in _PLAIN else value for name, value in vars(spec).items()
+        }
 
     def digest(self, spec: JobSpec, data_sha256: str | None = None) -> str:
         """As `spec.digest()`."""
-        texts = ((name, self._text(name, value, data_sha256 or "")) for name, value in sorted(spec, key=itemgetter(0)))
-        body = ", ".join(f'"{name}": {text}' for name, text in texts if text is not None)
-        return hashlib.sha256(f"{{{body}}}".encode()).hexdigest()[:32]
+        parts = vars(spec)
+        texts = [self._text(name, parts[name], data_sha256 or "") for name in _NAMES]
+        return hashlib.sha256(f"{{{', '.join(filter(None, texts))}}}".encode()).hexdigest()[:32]
 
-    def _part(self, value: Any) -> Part:
+    def _part(self, value: BaseModel) -> Part:
         part = self._parts.get(id(value))
-        if part is not None:
-            return part
-        if not isinstance(value, BaseModel):
-            return Part(value, value, {})
-        if len(self._parts) > REMEMBERED:
-            self._parts.clear()
-        part = self._parts[id(value)] = Part(value, value.model_dump(mode="json"), {})
+        if part is None:
+            if len(self._parts) > REMEMBERED:
+                self._parts.clear()
+            part = self._parts[id(value)] = Part(value, value.model_dump(mode="json"), {})
         return part
 
-    def _text(self, name: str, value: Any, data_sha256: str) -> str | None:
-        part = self._part(value)
-        if data_sha256 not in part.texts:
-            part.texts[data_sha256] = _text(name, part, data_sha256)
-        return part.texts[data_sha256]
+    def _text(self, name: str, value: Any, data_sha256: str) -> str:
+        if type(value) in _PLAIN:
+            return _word(name, type(value).__name__, value)
+        texts = self._part(value).texts
+        if data_sha256 not in texts:
+            texts[data_sha256] = f'"{name}": {_body(name, self._part(value), data_sha256)}'
+        return texts[data_sha256]
 
 
-def _text(name: str, part: Part, data_sha256: str) -> str | None:
-    """The part's JSON, without keys that came later and were not given; None where that is the part itself."""
-    if not isinstance(part.dumped, dict):
-        later = (name,) in ADDED and part.value == JobSpec.model_fields[name].get_default(call_default_factory=True)
-        return None if later else json.dumps(part.dumped)
-    fields = type(part.value).model_fields
-    unset = {
-        key
-        for section, *rest in ADDED
-        for key in rest
-        if section == name and getattr(part.value, key) == fields[key].get_default(call_default_factory=True)
+@cache
+def _defaults(model: type[BaseModel], section: str) -> dict[str, Any]:
+    """Default of each key of a section ('' is the spec itself) that came later."""
+    keys = (
+        [rest[0] for name, *rest in ADDED if rest and name == section]
+        if section
+        else [one[0] for one in ADDED if len(one) == 1]
+    )
+    return {key: model.model_fields[key].get_default(call_default_factory=True) for key in keys}
+
+
+@lru_cache(REMEMBERED)
+def _word(name: str, kind: str, value: Any) -> str:
+    """The text of a key that is no section; empty for one that came later and was not given. By type: 1 equals True."""
+    return "" if _defaults(JobSpec, "").get(name, _NOTHING) == value else f'"{name}": {json.dumps(value)}'
+
+
+def _body(name: str, part: Part, data_sha256: str) -> str:
+    """The section's JSON, without keys that came later and were not given."""
+    later = _defaults(type(part.value), name)
+    body = {
+        key: value for key, value in part.dumped.items() if key not in later or getattr(part.value, key) != later[key]
     }
-    body = {key: value for key, value in part.dumped.items() if key not in unset}
     if data_sha256 and name == "dataset":
         body["source"] = f"sha256:{data_sha256}"
     return json.dumps(body, sort_keys=True)

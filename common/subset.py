@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
+from common.collector import resting_collector
 from common.dataset import Row, refuse_pickle, row
 from common.errors import InvalidSpec
 from common.json_pieces import Members
@@ -111,7 +110,7 @@ def read_subsets(path: Path, source: str, wanted: Sequence[Subset], check: Calla
         refuse_pickle(source, file.read(2))
     found = _Pass(wanted)
     try:
-        with _uncollected():
+        with resting_collector():
             for count, (trail, value) in enumerate(members(path, _opens, _many)):
                 if isinstance(value, Members) or count % CHECK_EVERY == 0:
                     check()
@@ -126,18 +125,6 @@ def read_subsets(path: Path, source: str, wanted: Sequence[Subset], check: Calla
             "(Dataset.store_json makes one)"
         )
     return found.names
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """No search for cycles, of which JSON has none: in a process that has imported much it took most of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _opens(trail: Trail) -> bool:
