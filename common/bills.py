@@ -67,6 +67,11 @@ def day(job: Job) -> str:
     return datetime.fromtimestamp(moment).astimezone().date().isoformat()
 
 
+def model(job: Job) -> str:
+    """The base model that it tunes; empty where its spec is gone from Redis."""
+    return str((job.spec_json or {}).get("finetune", {}).get("model", ""))
+
+
 def total(bills: Iterable[Bill]) -> Bill:
     return sum(bills, Bill())
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from common.collector import resting_collector
 from common.drafts import NewJob
 from common.durations import seconds
 from common.errors import Conflict, InvalidSpec, NotFound, Unreachable
-from common.job import Job, Pointer
+from common.job import MAX_ATTEMPTS, Job, Pointer
 from common.names import batch_name, deployment_name, idempotency_key, own_batch_name
 from common.pipeline import CANCEL, Step, rest
 from common.states import JobState
@@ -50,11 +51,12 @@ class Commands:
         self._nudger = nudger
         self.nudge_lost: Unreachable | None = None
 
+    @resting_collector()
     def submit(self, wanted: Sequence[Wanted], key: str | None = None, batch: str | None = None) -> list[Stored]:
         """Store the jobs, all or none, and start them: they are a batch, of a name of its own unless `batch` names it.
 
-        Under a key the same specs, in the same order, make their jobs once, for ever. Raises Conflict when the key's
-        jobs have other content, InvalidSpec for a key or a batch name that is none.
+        Under a key the same specs, in the same order, make their jobs once, for as long as these are kept. Raises
+        Conflict when the key's jobs have other content, InvalidSpec for a key or a batch name that is none.
         """
         keys, batch = _keys(wanted, key), checked_batch(wanted, key, batch)
         jobs = _new_jobs(wanted, keys, batch)
@@ -167,7 +169,7 @@ def _new_job(wanted: Wanted, key: str, batch: str, dumper: SpecDumper) -> NewJob
         record={
             "name": spec.name,
             "spec": dumper.dump(spec),
-            "max_attempts": spec.limits.max_attempts,
+            "max_attempts": None if spec.limits.max_attempts == MAX_ATTEMPTS else spec.limits.max_attempts,
             "data": wanted.data.dump() if wanted.data else None,
             **({} if spec.deploy.mode == "manual" else {"mode": spec.deploy.mode}),
         },

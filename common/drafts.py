@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from common.job import encode
+from common.job import DATA, encode
 from common.keys import Keys
 from common.pipeline import queue_of
 from common.spec_parts import BaseSpec
@@ -60,8 +60,11 @@ class Drafts:
         return [_group(list(drafts)) for _, drafts in groupby(map(self._draft, jobs), _shared)]
 
     def _draft(self, job: NewJob) -> Draft:
-        values = dict(job.record)
-        fields = self._split(values.pop("spec", None), values.get("name") or "")
+        values = {name: value for name, value in job.record.items() if value is not None}
+        spec = values.pop("spec", None)
+        if spec is not None and DATA in values:
+            spec = {**spec, DATA: values.pop(DATA)}
+        fields = self._split(spec, values.get("name") or "")
         return Draft(self._id(), job, self._base if fields else None, encode({**values, **fields}))
 
     def _split(self, spec: Mapping[str, Any] | None, name: str) -> dict[str, str]:

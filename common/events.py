@@ -21,6 +21,7 @@ OTHER = {
     "endpoint_ready": "the endpoint answers; from here on it costs",
     "endpoint_stopped": "the endpoint read as gone; what it cost is known",
     "cancel_requested": "somebody wants the job cancelled",
+    "job_expired": "the job ended HINTRELAY_KEEP_DAYS ago; its record is gone",
 }
 TYPES = tuple(dict.fromkeys([*OTHER, *MOVES.values()]))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from common.compact import PACKED, VERSION, unpacked
 from common.errors import Permanent, UnknownVersion
 from common.printable import storable
 from common.states import FINISHED, JobState
@@ -17,7 +18,10 @@ from common.states import FINISHED, JobState
 if TYPE_CHECKING:
     from common.spec import JobSpec
 
-RECORD_VERSION = 2  #: 1 held its spec whole, and hashes in hexadecimal digits
+RECORD_VERSION = (
+    VERSION  #: 1 held its spec whole, and hashes in hexadecimal digits; 2 packed nothing and held `data` itself
+)
+MAX_ATTEMPTS = 5  #: of a stage, where the record tells no other number
 #: record fields that hold JSON; all others hold text as it is
 JSON_FIELDS = frozenset(
     {
@@ -38,12 +42,14 @@ JSON_FIELDS = frozenset(
 )
 #: `spec.<section>.<key>` holds the JSON of what differs from the base spec
 SPEC_FIELD = "spec."
+#: the pointer to the data set's bytes, beside the sections of a base spec: jobs of one submit mostly share it
+DATA = "data"
 #: fields of the record that `ls` needs: all but the spec and the pointers
 LISTED = (
     "id v name batch priority state key attempt crashes lease lease_until owner stage since created updated not_before "
     "deadline snooze wish max_attempts file_id run_id output_name status progress deployment error done total scores "
     "rev mode refusal held estimate estimate_by reserved reserved_endpoint price spent spent_by paid payer "
-    "endpoint_cost endpoint_minutes endpoint_estimate bound_endpoint"
+    f"endpoint_cost endpoint_minutes endpoint_estimate bound_endpoint {PACKED}"
 ).split()
 
 
@@ -88,7 +94,7 @@ class Job:
     spec_json: dict[str, Any] | None = None
     attempt: int = 1
     crashes: int = 0
-    max_attempts: int = 5
+    max_attempts: int = MAX_ATTEMPTS
     lease_until: int = 0
     owner: str = ""
     stage: str = ""
@@ -113,25 +119,29 @@ class Job:
                 f"job {record['id']} was written by a newer hintrelay (record version {version}, this one reads "
                 f"{RECORD_VERSION}): upgrade this one"
             )
+        record = unpacked(record)
         facts = {
             name: decode(value) if name in JSON_FIELDS else value
             for name, value in record.items()
             if value != "" and name not in _OWN and not name.startswith(SPEC_FIELD)
         }
-        numbers: dict[str, Any] = {name: int(float(record.get(name) or 0)) for name in _NUMBERS}
         spec_json: Any = facts.pop("spec", None)
+        if base is not None:
+            spec_json = whole(base, record)
+            facts |= {DATA: spec_json.pop(DATA)} if DATA in spec_json else {}
+        numbers: dict[str, Any] = {name: int(float(record.get(name) or 0)) for name in _NUMBERS}
         words: dict[str, Any] = {
             name: record.get(name) or "" for name in ("name", "key", "batch", "owner", "stage", "snooze", "wish")
         }
         return cls(
             id=record["id"],
             state=JobState(record["state"]),
-            spec_json=spec_json if base is None else whole(base, record),
+            spec_json=spec_json,
             priority=record.get("priority") or "normal",
             rev=record.get("rev") or "0",
             facts=facts,
             **words,
-            **{**numbers, "max_attempts": numbers["max_attempts"] or 5},
+            **{**numbers, "attempt": numbers["attempt"] or 1, "max_attempts": numbers["max_attempts"] or MAX_ATTEMPTS},
         )
 
     def moved(self, state: JobState, facts: Mapping[str, Any], now_ms: int, wish: str) -> Job:

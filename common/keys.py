@@ -24,6 +24,10 @@ class Keys:
     """set: job id; it came to a model, or to an end, and the next tick settles what it cost."""
     eased = PREFIX + "eased"
     """set: batch whose budget has more room than it had; the next tick lets held jobs go."""
+    past = PREFIX + "past"
+    """hash: '<day> <batch> <model>' -> sums of the bills of jobs that expired, as numbers: see `common.bills.Bill`."""
+    archived = PREFIX + "archived"
+    """hash: state -> ms; the jobs that came to it, an end, up to then have a compact record."""
     payers = PREFIX + "payers"
     """hash: fingerprint of a run -> id of the job that pays, or has paid, for it."""
     idempotency = PREFIX + "keys"
@@ -125,7 +129,7 @@ class Keys:
 
     @staticmethod
     def state(state: JobState) -> str:
-        """sorted set: job id -> ms of its creation; the jobs in one state."""
+        """sorted set: job id -> ms of its creation, of a finished one of its end; the jobs in one state."""
         return f"{PREFIX}state:{state}"
 
     @staticmethod

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 from common.connection import Client, reaching
@@ -17,6 +17,7 @@ from common.scripts import source
 from common.states import UNFINISHED, JobState
 
 READ_AT_ONCE = 1000  #: records in one answer
+BATCHES_AT_ONCE = 100  #: counted in one round trip
 BASES_KEPT = 1000  #: base specs that are remembered
 HEX = "0123456789abcdef"
 _PREFIX = re.compile(r"[0-9a-f]{1,8}")
@@ -73,14 +74,14 @@ class Records:
             return [job_id for job_id, _ in self.client.zscan_iter(Keys.jobs, match=f"{prefix}*", count=READ_AT_ONCE)]
 
     def ids(self, state: JobState | None = None, *, newest: int | None = None) -> list[str]:
-        """Job ids, oldest first; with `newest` only so many of the newest."""
+        """Job ids, oldest first, in a finished state by when they ended; with `newest` only so many of the newest."""
         with reaching(self.url):
             return list(self.client.zrange(Keys.state(state) if state else Keys.jobs, -(newest or 0), -1))
 
     def ids_in(self, batch: str, state: JobState) -> list[str]:
         """Ids of a batch's jobs in one state, oldest first."""
         with reaching(self.url):
-            return list(self.client.zinter([Keys.batch(batch), Keys.state(state)]))
+            return list(self.client.zinter({Keys.batch(batch): 1, Keys.state(state): 0}))
 
     def size(self, state: JobState | None = None) -> int:
         """How many jobs there are, or are in one state."""
@@ -97,18 +98,27 @@ class Records:
         records = ({n: v for n, v in zip(fields, row, strict=True) if v is not None} for row in self._rows(ids, fields))
         return [job for record in records if "state" in record and (job := _readable(record))]
 
+    def each(self, ids: Iterable[str], fields: Sequence[str] = LISTED) -> Iterator[Job]:
+        """As `many`, a thousand at a time: however many there are, no more are held at once."""
+        for page in _pages(ids):
+            yield from self.many(page, fields)
+
     def whole(self, ids: Iterable[str]) -> list[Job]:
         """The jobs of `ids` that exist, in their order, with all that is known of each."""
-        records = [dict(zip(row[::2], row[1::2], strict=True)) for row in self._rows(ids)]
-        return self._whole([record for record in records if "state" in record])
+        return list(self.each_whole(ids))
+
+    def each_whole(self, ids: Iterable[str]) -> Iterator[Job]:
+        """As `whole`, a thousand at a time."""
+        for page in _pages(ids):
+            records = [dict(zip(row[::2], row[1::2], strict=True)) for row in self._rows(page)]
+            yield from self._whole([record for record in records if "state" in record])
 
     def _rows(self, ids: Iterable[str], fields: Sequence[str] = ()) -> list[Any]:
-        keys = [Keys.job(job_id) for job_id in ids]
         rows: list[Any] = []
-        for start in range(0, len(keys), READ_AT_ONCE):
-            chunk = keys[start : start + READ_AT_ONCE]
+        for page in _pages(ids):
+            keys = [Keys.job(job_id) for job_id in page]
             with reaching(self.url):  # EVAL, not EVALSHA: to ask whether the server knows it is a round trip more
-                rows += self.client.eval(source("read"), len(chunk), *chunk, *fields)
+                rows += self.client.eval(source("read"), len(keys), *keys, *fields)
         return rows
 
     def _whole(self, records: Sequence[dict[str, str]]) -> list[Job]:
@@ -133,19 +143,28 @@ class Records:
             raise NotFound(f"there is no batch {name}", hint="hintrelay batches shows the batches")
         return ids
 
-    def batches(self) -> list[Batch]:
-        """All batches that have jobs, oldest first; two round trips."""
+    def batches(self, *, newest: int | None = None) -> list[Batch]:
+        """Batches that have jobs, oldest first; with `newest` so many of the newest. A round trip, and one more for
+        each hundred."""
         with reaching(self.url):
-            rows = self.client.zrange(Keys.batches, 0, -1, withscores=True)
-        counts = self._run(
-            lambda p: [p.zintercard(2, [Keys.batch(name), Keys.state(state)]) for name, _ in rows for state in JobState]
-        )
+            rows = self.client.zrange(Keys.batches, -(newest or 0), -1, withscores=True)
         found = []
-        for number, (name, since) in enumerate(rows):
-            of_batch = counts[number * len(JobState) : (number + 1) * len(JobState)]
-            states = {state: count for state, count in zip(JobState, of_batch, strict=True) if count}
-            found += [Batch(name, int(since), states)] if states else []
+        for start in range(0, len(rows), BATCHES_AT_ONCE):
+            page = rows[start : start + BATCHES_AT_ONCE]
+            for (name, since), states in zip(page, self._states([name for name, _ in page]), strict=True):
+                found += [Batch(name, int(since), states)] if states else []
         return found
+
+    def _states(self, batches: Sequence[str]) -> list[dict[JobState, int]]:
+        """How many jobs of each batch are in each state."""
+        counts = iter(
+            self._run(
+                lambda pipe: [
+                    pipe.zintercard(2, [Keys.batch(name), Keys.state(state)]) for name in batches for state in JobState
+                ]
+            )
+        )
+        return [{state: count for state in JobState if (count := next(counts))} for _ in batches]
 
     def training(self) -> Counts:
         """What is in training; one round trip."""
@@ -220,6 +239,13 @@ class Records:
 
     def _now(self) -> int | str:
         return self._clock() if self._clock else ""
+
+
+def _pages(ids: Iterable[str]) -> Iterator[list[str]]:
+    """So many at a time as one answer holds."""
+    left = iter(ids)
+    while page := list(islice(left, READ_AT_ONCE)):
+        yield page
 
 
 def _readable(record: dict[str, str]) -> Job | None:

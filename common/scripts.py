@@ -12,7 +12,7 @@ from common.connection import Client
 NAMES = (
     "create claim take enter renew move defer note register wish wake take_due postpone admit await_slot hand_on pace "
     "slow_down endpoint_want endpoint_share endpoint_move endpoint_close "
-    "payer join_run leave_run reserve settle"
+    "payer join_run leave_run reserve settle compact expire"
 ).split()
 
 

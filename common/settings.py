@@ -50,6 +50,7 @@ CHECKS = {
     "sandbox_url": _http_url,
     "together_base_url": _http_url,
     "inference_url": _http_url,
+    "keep_days": lambda given: "0" if given == "forever" else given,
 }
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
 
@@ -93,6 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     provision_seconds: Annotated[float, Meta(ge=10, le=86400)] = 1800.0  #: an endpoint not ready by then is given up
     installation: Annotated[str, Meta(pattern=r"^[a-z0-9]{1,8}$")] | None = None  #: in its endpoints' names
     prices: str = ""  #: TOML file of prices for local estimates; else the one that hintrelay brings
+    keep_days: Annotated[float, Meta(ge=0, le=36500)] = 90.0  #: a job that ended so long ago is forgotten; 0: never
     events_kept: Annotated[int, Meta(ge=1000)] = 1_000_000  #: entries of the event stream, about
 
     @property
@@ -101,6 +103,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.message_key is None or not self.message_key.get_secret_value():
             return []
         return [key.strip() for key in self.message_key.get_secret_value().split(",")]
+
+    @property
+    def keep_ms(self) -> int | None:
+        """How long finished jobs are kept; None: for ever."""
+        return int(self.keep_days * 86_400_000) or None
 
     @property
     def broker(self) -> str:

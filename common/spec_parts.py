@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,8 +28,9 @@ class BaseSpec:
     def of(cls, spec: Mapping[str, Any]) -> BaseSpec:
         """The base that a job's spec makes: all of it but the name."""
         body = {**spec, "name": None}
-        digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
-        return cls(digest, orjson.dumps(body).decode(), body)
+        digest = hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).digest()[:16]
+        name = urlsafe_b64encode(digest).decode().rstrip("=")  # it stands in every record
+        return cls(name, orjson.dumps(body).decode(), body)
 
     def fields(self, spec: Mapping[str, Any], name: str) -> dict[str, str] | None:
         """The record's fields of a job of that spec and name; None where too little is shared."""

@@ -14,7 +14,8 @@ from common.store import Store
 
 
 def assert_invariants(store: Store) -> None:
-    """Every unfinished job is due, no finished one; each is in one index; its events are moves of the table."""
+    """Every unfinished job is due, no finished one; each is in one index; its events are moves of the table; nothing
+    is left of one that expired."""
     jobs = {job_id: store.get(job_id) for job_id in store.ids()}
     due = set(store.client.zrange(Keys.due, 0, -1))
     assert due == {job.id for job in jobs.values() if not job.finished}
@@ -30,6 +31,32 @@ def assert_invariants(store: Store) -> None:
     assert reached == {job.id: job.state for job in jobs.values()}
     for job in jobs.values():
         assert not (job.finished and (job.wish or job.lease_until)), job
+    assert _mentioned(store) <= jobs.keys(), "something is left of a job that there is not"
+    assert _batches(store) == {job.batch for job in jobs.values() if job.batch}
+
+
+def _mentioned(store: Store) -> set[str]:
+    """The ids that indexes and side keys hold."""
+    client = store.client
+    found = set(client.smembers(Keys.unsettled)) | set(client.zrange(Keys.seekers, 0, -1))
+    found |= set(client.zrange(Keys.slots, 0, -1)) | set(client.hgetall(Keys.payers).values())
+    found |= {place.rpartition(":")[2] for place in client.zrange(Keys.slot_line, 0, -1)}
+    found |= {job_id for ids in client.hgetall(Keys.runs).values() for job_id in ids.split()}
+    found |= {owner.split()[0] for owner in client.hgetall(Keys.idempotency).values()}
+    for key in client.scan_iter(f"{Keys.held('')}*"):
+        found |= set(client.zrange(key, 0, -1))
+    for prefix in (Keys.ids(""), Keys.sharers("")):
+        found |= {job_id for key in client.scan_iter(f"{prefix}*") for job_id in client.smembers(key)}
+    for prefix in (Keys.job(""), Keys.pieces("")):
+        found |= {key.removeprefix(prefix) for key in client.scan_iter(f"{prefix}*")}
+    return found
+
+
+def _batches(store: Store) -> set[str]:
+    """Those that are listed; each has an index."""
+    listed = set(store.client.zrange(Keys.batches, 0, -1))
+    assert listed == {key.removeprefix(Keys.batch("")) for key in store.client.scan_iter(f"{Keys.batch('')}*")}
+    return listed
 
 
 def assert_ledger(store: Store, ledger: Ledger) -> None:
@@ -63,4 +90,7 @@ def _replayed(store: Store) -> dict[str, str]:
             assert MOVES[JobState(event.origin), JobState(event.to)] == event.type
         if event.to:
             states[event.job] = event.to
+        elif event.type == "job_expired":
+            assert states.pop(event.job) == event.origin
+            assert event.origin in FINISHED
     return states

@@ -155,6 +155,7 @@ def build(settings: Settings, queues: Sequence[str], stop: StopFlag, ports: Port
             max_running=settings.max_running,
             keeper=_keeper(settings, store, ports),
             poll_max_s=settings.poll_max_seconds,
+            keep_ms=settings.keep_ms,
         )
     return Machine(runner, tick)
 

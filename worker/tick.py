@@ -15,6 +15,7 @@ from common.job import Job
 from common.pipeline import CANCEL, QUEUES, STAGES, Step, rest
 from common.states import JobState
 from common.store import Store
+from worker.archivist import Archivist
 from worker.endpoints.keeper import Keeper
 from worker.patience import Patience
 from worker.ports import Platform
@@ -52,11 +53,13 @@ class Tick:
         max_running: int | None = None,
         keeper: Keeper | None = None,
         poll_max_s: float = 0.0,
+        keep_ms: int | None = None,
     ) -> None:
         self._store = store
         self._nudges = nudges
         self._runs = RunWatch(store, platform, Patience(poll_max_s), period_s)
         self._treasury = Treasury(store)
+        self._archivist = Archivist(store, keep_ms)
         self._period_s = period_s
         self._look_ms = int(look_s * 1000)
         self._max_backlog = max_backlog
@@ -74,6 +77,7 @@ class Tick:
             answered = self._runs.poll()
             self._hand_on()
             self._treasury.work()
+            self._archivist.work()
             for _ in range(MOST_BATCHES):
                 now, due, ids = self._store.take_due(TAKEN, self._store.nudge_ms)
                 self._look(self._store.many(ids), now, answered)

@@ -163,9 +163,7 @@ class RunWatch:
         seen = self._seen.get(run.id)
         facts = {"status": run.word, "progress": run.progress or None}
         event = "run_status_changed" if seen is None or seen.word != run.word else ""
-        return self._store.note(
-            job.id, facts, run_id=run.id, event=event, data={"run_id": run.id, "status": run.word}, pipe=pipe
-        )
+        return self._store.note(job.id, facts, run_id=run.id, event=event, data={"status": run.word}, pipe=pipe)
 
     def _trained(self, job: Job, run: Run, pipe: Any = None) -> bool:
         facts = {

@@ -17,7 +17,7 @@ local function known(record, id, key, digest)
 end
 local function create(record, ids, id, key, digest, length, first, last)
   local order = string.format('%.3f', now + (redis.call('ZCARD', KEYS[2]) % 1000) / 1000)  -- of one ms in their order
-  local values = {'id', id, 'v', '2', 'key', key, 'digest', digest, 'state', 'accepted', 'since', now,
+  local values = {'id', id, 'v', '3', 'key', key, 'digest', digest, 'state', 'accepted', 'since', now,
     'created', order, 'updated', now, 'attempt', 1, 'crashes', 0, 'lease', '', 'lease_until', 0, 'not_before', 0,
     'wish', '', 'rev', 1, 'deadline', now + tonumber(length), 'deadline_ms', length, 'batch', ARGV[5]}
   for i = first, last do values[#values + 1] = ARGV[i] end

@@ -1,5 +1,5 @@
 -- move: the one way a job changes its state.
--- uses clock, event, line, run
+-- uses clock, event, line, run, slim
 -- KEYS 1 job (hash)  2 due (zset)  3 index of `from` (zset)  4 index of `to` (zset)  5 events (stream)  6 runs (hash)
 --      7 line that it leaves (zset)  8 line that it enters (zset)  9 the turns of that (zset)  10 unsettled (set)
 --      11 pieces that are of no more use (hash), where there may be any
@@ -22,10 +22,11 @@ for i = 14, #ARGV do
   if i % 2 == 0 and ARGV[i] == 'run_id' and ARGV[i + 1] ~= '' then train_by(KEYS[6], ARGV[i + 1], id) end
 end
 redis.call('HSET', KEYS[1], unpack(record))
+if to == 'training' and not keep then slim(KEYS[1]) end
 if (to == 'trained' or ARGV[6] == '') and (r[13] or '') .. (r[14] or '') .. (r[15] or '') ~= '' then redis.call('SADD', KEYS[10], id) end
 if KEYS[11] then redis.call('UNLINK', KEYS[11]) end
 redis.call('ZREM', KEYS[3], id)
-redis.call('ZADD', KEYS[4], tonumber(r[4]), id)
+redis.call('ZADD', KEYS[4], ARGV[6] == '' and now or tonumber(r[4]), id)
 if token == '' then redis.call('ZREM', KEYS[7], id) end  -- who is held stands in no line
 local waiting, named = 0, to ~= 'trained' or (r[10] or '') .. (r[11] or '') ~= ''
 if keep then

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -10,10 +10,13 @@ import click
 from common import bills
 from common.bills import Bill
 from common.budgets import Budget
+from common.errors import NotFound
 from common.job import Job
 from common.money import micros, spoken, usd
+from common.past import past
 from common.printable import printable
 from common.purse import Purse
+from common.store import Store
 from producer.cli.batches import batch_option
 from producer.cli.context import Tools, pass_tools
 from producer.cli.output import emit, emit_all, output_option, print_facts, print_table, say
@@ -84,10 +87,11 @@ def _json(found: Budget) -> dict[str, Any]:
 
 GROUPS: dict[str, Callable[[Job], str]] = {
     "job": lambda job: job.id,
-    "model": lambda job: job.spec.finetune.model,
+    "model": bills.model,
     "day": bills.day,
     "batch": lambda job: job.batch,
 }
+EXPIRED = "expired"  #: stands for the jobs whose records are gone
 
 
 @click.command()
@@ -98,19 +102,25 @@ GROUPS: dict[str, Callable[[Job], str]] = {
 def cost(tools: Tools, by: str, batch: str | None, output: str) -> None:
     """Add up what jobs have cost: runs and endpoints.
 
-    Prices are the platform's; where it told none, the estimate counts, and is marked with ~.
+    Prices are the platform's; where it told none, the estimate counts, and is marked with ~. Jobs that have
+    expired (HINTRELAY_KEEP_DAYS) count; by job they are one row.
     """
     store = tools.producer.store
-    jobs = store.whole(store.ids() if batch is None else store.batch(batch))
+    before = past(store, batch)
     sums: dict[str, Bill] = {}
-    names = {job.id: job.name for job in jobs}
-    for job in jobs:
+    for one in before:
+        group = EXPIRED if by == "job" else getattr(one, by)
+        sums[group] = sums.get(group, Bill()) + one.bill
+    names = {EXPIRED: f"{sum(one.bill.jobs for one in before)} jobs"}
+    for job in _counted(store, batch, by, expired=bool(before)):
         group = GROUPS[by](job)
         sums[group] = sums.get(group, Bill()) + bills.bill(job)
+        if by == "job":
+            names[group] = job.name
     if output != "table":
         emit_all(({by: group, **one.dump()} for group, one in sums.items()), output)
         return
-    if not jobs:
+    if not sums:
         say("there are no jobs yet")
         return
     heads = [
@@ -130,6 +140,17 @@ def cost(tools: Tools, by: str, batch: str | None, output: str) -> None:
     print_table([*heads, "TOTAL"], [*rows, ["all", "" if by == "job" else str(whole.jobs), *_cells(whole)]])
     if whole.estimated:
         say(f"~ {spoken(whole.estimated)} of it by estimate: the platform told no price")
+
+
+def _counted(store: Store, batch: str | None, by: str, *, expired: bool) -> Iterator[Job]:
+    """The jobs there are. Raises NotFound for a batch that there is not, and was not."""
+    try:
+        ids = store.ids() if batch is None else store.batch(batch)
+    except NotFound:
+        if not expired:
+            raise
+        ids = []
+    return store.each_whole(ids) if by == "model" else store.each(ids)  # the spec tells the model
 
 
 def _cells(one: Bill) -> list[str]:

@@ -56,13 +56,16 @@ class Guarded:
         self.admin = make_users(self.port)
         self.stack.env["HINTRELAY_REDIS_URL"] = self.url("hintrelay-producer")
         self.stack.start_sandbox("--train-seconds", "2", "--validate-seconds", "0.2")
-        worker = [sys.executable, "-m", "tests.e2e.chaos.worker", "platform,hints"]
-        self.stack.spawn("worker", worker, {"HINTRELAY_REDIS_URL": self.url("hintrelay-worker")})
+        self.start_worker()
         self.stack.start("beat", env={"HINTRELAY_REDIS_URL": self.url("hintrelay-beat")})
         keys = f"{MESSAGE_KEY},old-{MESSAGE_KEY}"
         self.stack.start(
             "inbox", env={"HINTRELAY_REDIS_URL": self.url("hintrelay-inbox"), "HINTRELAY_MESSAGE_KEY": keys}
         )
+
+    def start_worker(self, **env: str) -> None:
+        worker = [sys.executable, "-m", "tests.e2e.chaos.worker", "platform,hints"]
+        self.stack.spawn("worker", worker, {"HINTRELAY_REDIS_URL": self.url("hintrelay-worker"), **env})
 
     def url(self, user: str) -> str:
         return url_of(user, self.port)
@@ -182,7 +185,7 @@ FORBIDDEN: list[tuple[str, tuple[str, ...]]] = [
     ("hintrelay-worker", ("LRANGE", QUEUE_INBOX, "0", "-1")),
     ("hintrelay-worker", ("BRPOP", QUEUE_INBOX, "1")),
     ("hintrelay-worker", ("HGETALL", Keys.dead)),
-    ("hintrelay-worker", ("HSET", Keys.idempotency, "x", "y")),
+    ("hintrelay-worker", ("SPOP", Keys.ids("000"))),
     ("hintrelay-worker", ("PUBLISH", "other", "x")),
 ]
 USERS = ("hintrelay-producer", "hintrelay-worker", "hintrelay-beat", "hintrelay-inbox", "sender-celery", "sender-lpush")
@@ -224,6 +227,20 @@ def test_a_command_that_the_user_may_not_give_is_told_in_one_sentence(guarded: G
     assert "does not allow this user to do that" in done.stderr
     assert "docs/security.md" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_job_expires_under_the_rules_too_and_is_not_found_any_more(guarded: Guarded) -> None:
+    stack = guarded.stack
+    guarded.admin.acl_log_reset()
+    path = stack.folder / "short.json"
+    path.write_text(json.dumps(spec("short", dataset={"source": "s3://nowhere/x.json"}, limits={"max_attempts": 1})))
+    job = stack.json("submit", str(path), "--key", "short-1")[0]["job"]
+    stack.until(job, {"failed"})
+    stack.kill("worker", signal.SIGTERM)
+    guarded.start_worker(HINTRELAY_KEEP_DAYS="0.00001")
+    eventually(lambda: stack.cli("show", job).returncode == 6, "it is forgotten", 30)
+    assert stack.cli("cost").returncode == 0
+    assert guarded.denials() == []
 
 
 def test_roles_that_stop_are_denied_nothing_either(guarded: Guarded) -> None:

@@ -91,9 +91,22 @@ class Relay:
         bounds = Bounds(most=most, each=2, provision_ms=1_800_000, doubt_ms=45_000)
         return Keeper(self.store, self.ledger, there, there, bounds, self.ports.prices)
 
-    def new_tick(self, most: int = 4) -> Tick:
+    def new_tick(self, most: int = 4, keep_ms: int | None = None) -> Tick:
         self.keeper = self.new_keeper(most)
-        return Tick(self.store, self.platform, self.nudges, period_s=5, look_s=60, max_backlog=1000, keeper=self.keeper)
+        return Tick(
+            self.store,
+            self.platform,
+            self.nudges,
+            period_s=5,
+            look_s=60,
+            max_backlog=1000,
+            keeper=self.keeper,
+            keep_ms=keep_ms,
+        )
+
+    def keep_days(self, days: float) -> None:
+        """Finished jobs are forgotten after so long."""
+        self.ticker = self.new_tick(keep_ms=int(days * 86_400_000))
 
     def submit(self, **changes: object) -> str:
         return self.commands.submit([Wanted(make_spec(**changes))])[0].job_id

@@ -15,7 +15,7 @@ local function grant(key, due, id, now, token, owner, lease_ms, stage, origin)
   if lease ~= '' and not again and tonumber(r[3]) > now then return {'held', r[4]} end
   if r[5] == '' and tonumber(r[7]) > now then
     if origin ~= '' and origin ~= state then return {'elsewhere', state} end
-    if tonumber(r[6]) > now then return {'early'} end
+    if (tonumber(r[6] or '') or 0) > now then return {'early'} end
   end
   if lease ~= '' and not again then redis.call('HINCRBY', key, 'crashes', 1) end  -- its last holder never gave it back
   local till = now + lease_ms

@@ -41,8 +41,8 @@ def test_a_json_field_keeps_empty_values_apart_from_none(field: str) -> None:
 
 
 def test_a_record_of_a_newer_hintrelay_is_refused_with_what_to_do() -> None:
-    with pytest.raises(UnknownVersion, match=rf"job ab12cd34 .*version 3, this one reads {RECORD_VERSION}\): upgrade"):
-        Job.from_record(record(v=3))
+    with pytest.raises(UnknownVersion, match=rf"job ab12cd34 .*version 4, this one reads {RECORD_VERSION}\): upgrade"):
+        Job.from_record(record(v=4))
 
 
 def test_a_record_of_the_first_release_can_be_read_for_ever() -> None:
