@@ -157,9 +157,9 @@ class Producer:
             return self.store.many(self.store.ids(state))
         return [job for job in self.store.many(self.store.batch(batch)) if state in {None, job.state}]
 
-    def batches(self) -> builtins.list[Batch]:
-        """The batches, oldest first, with how many of their jobs are in each state."""
-        return self.store.batches()
+    def batches(self, *, newest: int | None = None) -> builtins.list[Batch]:
+        """The batches, oldest first, with how many of their jobs are in each state; with `newest` so many of these."""
+        return self.store.batches(newest=newest)
 
     def events(self, job: str) -> builtins.list[Event]:
         """A job's history, oldest first."""

@@ -17,6 +17,7 @@ from producer.cli.output import emit_all, output_option, print_table, say
 if TYPE_CHECKING:
     from rich.text import Text
 
+SHOWN = 50  #: rows of a table
 ALL = "all"  #: stands for every job
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,14 +42,15 @@ def chosen(
 
 
 @click.command()
+@click.option("--limit", type=click.IntRange(min=1), help=f"Only the newest N; tables show {SHOWN} without it.")
 @output_option
 @pass_tools
-def batches(tools: Tools, output: str) -> None:
+def batches(tools: Tools, limit: int | None, output: str) -> None:
     """List the batches: the jobs of each submit, by state.
 
     The newest come first in a table; JSON has the oldest first.
     """
-    found = tools.producer.batches()
+    found = tools.producer.batches(newest=limit or (SHOWN if output == "table" else None))
     if output != "table":
         emit_all(map(_json, found), output)
         return
@@ -61,6 +63,8 @@ def batches(tools: Tools, output: str) -> None:
         for batch in reversed(found)
     ]
     print_table(["BATCH", "JOBS", "AGE", "STATES"], rows, gives_way=("AGE",))
+    if limit is None and len(found) == SHOWN:
+        say("older ones, if any: --limit N")
 
 
 def _json(batch: Batch) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def retry(tools: Tools, jobs: Sequence[str], batch: str | None, failed: bool, ou
 
 
 def _those(tools: Tools, ids: Sequence[str], admits: Callable[[Job], bool]) -> list[str]:
-    return [job.id for job in tools.producer.store.many(ids) if admits(job)]
+    return [job.id for job in tools.producer.store.each(ids, ("id", "v", "state")) if admits(job)]
 
 
 def _change(

@@ -37,16 +37,18 @@ SHOWN = 50  #: rows of a table; more are named by their number
 def ls(tools: Tools, state: str | None, batch: str | None, limit: int | None, output: str) -> None:
     """List the jobs.
 
-    The newest come first in a table; JSON has all of them, the oldest first.
+    The newest come first in a table; JSON has all of them, the oldest first, written as they are read. With
+    --state of an end (succeeded, failed, cancelled) the newest is the one that ended last.
     """
     store = tools.records
     wanted = JobState(state) if state else None
     limit = limit or (SHOWN if output == "table" else None)
     count, ids = _chosen(store, wanted, batch, limit)
-    jobs = [job for job in store.many(ids) if wanted in {None, job.state}]
+    found = (job for job in store.each(ids) if wanted in {None, job.state})
     if output != "table":
-        emit_all((job_json(job) for job in jobs), output)
+        emit_all(map(job_json, found), output)
         return
+    jobs = list(found)
     if not jobs:
         say(
             f"no job {f'of {batch} ' if batch else ''}is {state}"
@@ -126,7 +128,7 @@ def pending(tools: Tools, batch: str | None, output: str) -> None:
     """List the jobs that wait for a person, and what to type."""
     store = tools.records
     ids = [i for state in (JobState.UPLOADED, JobState.TRAINED) for i in _chosen(store, state, batch, None)[1]]
-    jobs = [job for job in store.many(ids) if needs_a_person(job)]
+    jobs = [job for job in store.each(ids) if needs_a_person(job)]
     if output != "table":
         emit_all(map(_pending_json, jobs), output)
         return

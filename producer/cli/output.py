@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from unicodedata import category, east_asian_width
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("table", "json", "jsonl")
+MANY = 100  #: objects that are worth the import of orjson
+PAGE = 500  #: objects that are written at once
 COLOURS_FORCED = {"FORCE_COLOR", "TTY_COMPATIBLE"}  #: as rich goes by them
 
 
@@ -36,7 +39,19 @@ def output_option(command: F) -> F:
 def json_text(value: Any, *, one_line: bool = False) -> str:
     """`value` as JSON; in ASCII where stdout is not UTF-8."""
     utf8 = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    if utf8 and not one_line and isinstance(value, list) and len(value) >= MANY and (text := _indented(value)):
+        return text
     return json.dumps(value, ensure_ascii=not utf8, indent=None if one_line else 2, default=str)
+
+
+def _indented(value: Any) -> str:
+    """As json.dumps, which indents in plain Python and takes ten times as long; empty for what orjson will not take."""
+    import orjson
+
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode()
+    except TypeError:  # a lone surrogate, a huge number
+        return ""
 
 
 def emit(value: Any, output: str) -> None:
@@ -45,12 +60,16 @@ def emit(value: Any, output: str) -> None:
 
 
 def emit_all(values: Iterable[Any], output: str) -> None:
-    """Many objects: an array, or one object a line."""
+    """Many objects: an array, or one object a line. However many there are, a page of them is held at once."""
+    left, before = iter(values), "[\n"
+    while page := list(islice(left, PAGE)):
+        if output == "json":
+            click.echo(before + json_text(page)[2:-2], nl=False)
+            before = ",\n"
+        else:
+            click.echo("\n".join(json_text(value, one_line=True) for value in page))
     if output == "json":
-        click.echo(json_text(list(values)))
-        return
-    for value in values:
-        click.echo(json_text(value, one_line=True))
+        click.echo("[]" if before == "[\n" else "\n]")
 
 
 def say(text: str = "") -> None:

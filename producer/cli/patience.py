@@ -10,7 +10,7 @@ import click
 from common.durations import seconds
 from common.errors import NotFound, Unreachable
 from common.events import Event
-from common.job import Job
+from common.job import LISTED, Job
 from producer.cli.context import Tools
 from producer.cli.output import say
 
@@ -59,8 +59,9 @@ class Patience:
 class JobReader:
     """Looks at a fixed set of jobs, one round trip a look; those that have ended are not read again."""
 
-    def __init__(self, tools: Tools, ids: Sequence[str]) -> None:
+    def __init__(self, tools: Tools, ids: Sequence[str], fields: Sequence[str] = LISTED) -> None:
         self._store = tools.producer.store
+        self._fields = fields
         self._patience = Patience(tools)
         self._ids = list(dict.fromkeys(ids))
         self._known: dict[str, Job] = {}
@@ -68,7 +69,7 @@ class JobReader:
     def look(self) -> list[Job] | None:
         """All the jobs, in their order; None when Redis is away and was never reached. Raises NotFound."""
         open_ids = [i for i in self._ids if i not in self._known or not self._known[i].finished]
-        found = self._patience.ask(lambda: self._store.many(open_ids))
+        found = self._patience.ask(lambda: self._store.many(open_ids, self._fields))
         if found is not None:
             gone = set(open_ids) - {job.id for job in found}
             if gone:

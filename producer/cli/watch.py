@@ -90,10 +90,17 @@ def watch_events(tools: Tools, ids: Sequence[str], until: float | None, output: 
 
 def _begin(tools: Tools, jobs: Sequence[Job], after: str, printer: Printer) -> None:
     """The latest event of each job up to entry `after`; those that follow come as they happen."""
+    if not jobs:
+        return
+    latest: dict[str, Event] = {}
+    since = min(job.created for job in jobs)
+    for event in tools.producer.events_log.of_jobs({job.id for job in jobs}, since_ms=since):
+        if _order(event.id) > _order(after):
+            break
+        latest[event.job] = event
     for job in jobs:
-        past = [event for event in tools.producer.events(job.id) if _order(event.id) <= _order(after)]
-        for event in past[-1:]:
-            printer.add(event)
+        if job.id in latest:
+            printer.add(latest[job.id])
 
 
 def _introduce(jobs: Sequence[Job], output: str) -> None:

@@ -9,8 +9,8 @@ import pytest
 from common.connection import Client
 from common.states import JobState
 from common.store import Store
-from producer.cli.output import fit
-from tests.jobs_made import in_state, made
+from producer.cli.output import PAGE, emit_all, fit
+from tests.jobs_made import MovableClock, in_state, made, new_job
 from tests.unit.producer.conftest import Run, loaded
 
 
@@ -130,3 +130,25 @@ def test_on_a_narrow_terminal_ids_and_states_stay_whole(room: int) -> None:
     assert sum(width + 2 for width in widths.values()) - 2 <= room
     assert ("AGE" in widths) <= ("WAY" in widths)
     assert widths["WAITING"] >= 20
+
+
+@pytest.mark.parametrize("output", ["json", "jsonl"])
+def test_many_jobs_are_written_page_by_page_and_are_one_document(run: Run, job_store: Store, output: str) -> None:
+    ids = [one.job_id for one in job_store.create([new_job() for _ in range(PAGE + 3)])]
+    text = run("ls", "-o", output).stdout
+    jobs = json.loads(text) if output == "json" else [json.loads(line) for line in text.splitlines()]
+    assert [job["job"] for job in jobs] == ids
+
+
+def test_what_orjson_will_not_take_is_written_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    odd = [{"number": 10**30}] * PAGE
+    emit_all(odd, "json")
+    assert json.loads(capsys.readouterr().out) == odd
+
+
+def test_ends_are_listed_in_the_order_in_which_they_came(run: Run, job_store: Store, clock: MovableClock) -> None:
+    older, younger = made(job_store), made(job_store)
+    for job_id in (younger, older):
+        clock.forward(1000)
+        assert job_store.move(job_id, JobState.ACCEPTED, JobState.CANCELLED)
+    assert [job["job"] for job in loaded(run("ls", "--state", "cancelled", "-o", "json"))] == [younger, older]
