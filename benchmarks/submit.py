@@ -20,7 +20,7 @@ from benchmarks.kit.rounds import Benchmark, Chart, Column, Figures, Options, Su
 from benchmarks.kit.servers import valkey
 from benchmarks.ours import Installation, installation
 from benchmarks.roads import plain_document
-from benchmarks.seeding import bring
+from benchmarks.seeding import fill
 from common.states import JobState
 
 OURS = "hintrelay submit_all, one matrix"
@@ -46,7 +46,7 @@ def subjects(options: Options) -> Iterator[list[Subject]]:
     count = options.count(FINISHED)
     with installation(options.folder / "finished") as place:
         options.say(f"submit: putting {count:,} finished jobs into a store")
-        job = bring(place.customer().store, count, JobState.SUCCEEDED)[-1]
+        job = fill(place.customer().store, count, JobState.SUCCEEDED)[-1]
         yield senders + [
             Subject(f"{name}, {count:,} jobs", partial(_look, place, [job if w == "JOB" else w for w in words]))
             for name, words in LOOKS.items()
