@@ -8,13 +8,17 @@ do the same at once, and what a crash cut off is done by the next one.
 from __future__ import annotations
 
 import random
+import zlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
+
+import structlog
 
 from common import bills
 from common.bills import Bill
 from common.compact import compacted
 from common.connection import Client, reaching
+from common.errors import HintrelayError
 from common.job import Job
 from common.keys import Keys
 from common.pipeline import QUEUES
@@ -22,6 +26,11 @@ from common.records import Clock, Records
 from common.scripts import Scripts
 from common.states import FINISHED, JobState
 
+log = structlog.get_logger(__name__)
+Record: TypeAlias = dict[str, str]
+#: what reading a record raises that a newer hintrelay, or somebody by hand, has written
+UNREADABLE = (HintrelayError, KeyError, ValueError, zlib.error)
+DAY_MS = 86_400_000
 ENDS = tuple(state for state in JobState if state in FINISHED)
 
 
@@ -77,7 +86,7 @@ class Archive(Records):
     def compact(self, state: JobState, ids: Sequence[str]) -> int:
         """Make the records of these jobs, the next ones that came to `state`, compact; how many were changed."""
         rows = [dict(zip(row[::2], row[1::2], strict=True)) for row in self._rows(ids)]
-        changes = [(row, *compacted(row)) for row in rows if row.get("state") == state]
+        changes = [change for row in rows if row.get("state") == state and (change := self._change(row))]
         answers = self._run(
             lambda pipe: [
                 self._scripts.compact(
@@ -91,6 +100,14 @@ class Archive(Records):
         )
         self._compact_up_to(state, ids[-1])
         return sum(map(int, answers))
+
+    def _change(self, row: Record) -> tuple[Record, list[str], dict[str, str]] | None:
+        """What makes a record compact; None for one that cannot be read: it must not keep the others waiting."""
+        try:
+            return row, *compacted(row)
+        except UNREADABLE as exc:
+            log.warning("record_not_read", job=row.get("id"), reason=repr(exc))
+            return None
 
     def _compact_up_to(self, state: JobState, job_id: str) -> None:
         """A job that was not changed has been retried, and is found again at its next end."""
@@ -112,19 +129,26 @@ class Archive(Records):
     def expire(self, ids: Sequence[str], keep_ms: int) -> dict[str, list[str]]:
         """Forget these jobs; the script's words -> the ids that it answered so."""
         rows = [dict(zip(row[::2], row[1::2], strict=True)) for row in self._rows(ids)]
-        records = [row for row in rows if row.get("state") in FINISHED]
-        jobs = self._whole(records)
+        calls = [call for row in rows if row.get("state") in FINISHED and (call := self._call(row, keep_ms))]
         words = self._run(
-            lambda pipe: [
-                self._scripts.expire(client=pipe, keys=_keys(job, record), args=self._args(job, record, keep_ms))
-                for job, record in zip(jobs, records, strict=True)
-            ]
+            lambda pipe: [self._scripts.expire(client=pipe, keys=keys, args=args) for _, keys, args in calls]
         )
         answers: dict[str, list[str]] = {}
-        for job, word in zip(jobs, words, strict=True):
-            answers.setdefault(str(word), []).append(job.id)
+        for (job_id, *_), word in zip(calls, words, strict=True):
+            answers.setdefault(str(word), []).append(job_id)
         self._drop_lost(ids, {row["id"] for row in rows if "id" in row})
         return answers
+
+    def _call(self, row: Record, keep_ms: int) -> tuple[str, list[str], list[Any]] | None:
+        """Of expire.lua; None for a record that cannot be read: it is looked at a day later."""
+        try:
+            (job,) = self._whole([row])
+            return job.id, _keys(job, row), self._args(job, row, keep_ms)
+        except UNREADABLE as exc:
+            log.warning("record_not_read", job=row.get("id"), reason=repr(exc))
+            later = self.now_ms() - keep_ms + DAY_MS
+            self._run(lambda pipe: [pipe.zadd(Keys.state(JobState(row["state"])), {row["id"]: later}, xx=True)])
+            return None
 
     def _args(self, job: Job, record: Mapping[str, str], keep_ms: int) -> list[Any]:
         numbers = " ".join(str(getattr(bills.bill(job), name)) for name in Bill.__slots__)

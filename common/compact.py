@@ -36,7 +36,10 @@ _WORDS = (
 
 
 def compacted(record: Mapping[str, str]) -> tuple[list[str], dict[str, str]]:
-    """(fields that go, fields that are written) to make a finished job's record compact; nothing where it is so."""
+    """(fields that go, fields that are written) to make a finished job's record compact; nothing where it is so.
+    Raises ValueError for one that a newer hintrelay wrote."""
+    if int(record.get("v") or 0) > VERSION:
+        raise ValueError(f"record version {record['v']}")
     known = unpacked(record)
     keeps = LOOKED_AT | TAKEN_UP if known["state"] == "failed" else LOOKED_AT
     goes = PASSING | TAKEN_UP - keeps

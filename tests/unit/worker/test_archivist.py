@@ -269,6 +269,18 @@ def test_no_tick_does_more_than_its_share(relay: Relay, monkeypatch: pytest.Monk
     assert relay.store.ids() == []
 
 
+@pytest.mark.parametrize("odd", [{"v": "99"}, {"spent": "much"}, {"packed": "3"}])
+def test_a_record_that_cannot_be_read_keeps_neither_the_tick_nor_the_others(relay: Relay, odd: dict[str, str]) -> None:
+    bad, good = succeeded(relay), succeeded(relay)
+    relay.redis.hset(Keys.job(bad), mapping=odd)
+    relay.redis.delete(Keys.archived)
+    relay.tick(after_s=100 * DAY_S)
+    assert (gone(relay, bad), gone(relay, good)) == (False, True)
+    waits = relay.submit()
+    relay.round(after_s=60)
+    assert relay.get(waits).state is not JobState.ACCEPTED
+
+
 # ---- the compact form ----
 
 
