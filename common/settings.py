@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -44,7 +44,7 @@ def _http_url(url: str) -> str:
 
 
 #: what is more than a type: field -> the value as it is kept. Raises ValueError
-CHECKS = {
+CHECKS: dict[str, Callable[[str], str]] = {
     "redis_url": _redis_url,
     "broker_url": _redis_url,
     "sandbox_url": _http_url,
