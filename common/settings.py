@@ -43,6 +43,10 @@ def _http_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _days(given: str) -> str:
+    return "0" if given == "forever" else given
+
+
 #: what is more than a type: field -> the value as it is kept. Raises ValueError
 CHECKS: dict[str, Callable[[str], str]] = {
     "redis_url": _redis_url,
@@ -50,7 +54,7 @@ CHECKS: dict[str, Callable[[str], str]] = {
     "sandbox_url": _http_url,
     "together_base_url": _http_url,
     "inference_url": _http_url,
-    "keep_days": lambda given: "0" if given == "forever" else given,
+    "keep_days": _days,
 }
 Seconds = Annotated[float, Meta(gt=0, le=86400)]
 

@@ -1,8 +1,7 @@
 -- move: the one way a job changes its state.
 -- uses clock, event, line, run, slim
 -- KEYS 1 job (hash)  2 due (zset)  3 index of `from` (zset)  4 index of `to` (zset)  5 events (stream)  6 runs (hash)
---      7 line that it leaves (zset)  8 line that it enters (zset)  9 the turns of that (zset)  10 unsettled (set)
---      11 pieces that are of no more use (hash), where there may be any
+--      7 line that it leaves (zset)  8 line that it enters (zset)  9 the turns of that (zset)  10 unsettled (set)  11 pieces of no more use, if any (hash)
 -- ARGV 1 now (ms, '' = the server's clock)  2 job id  3 token ('' = in one breath: refused while any lease lives)
 --      4 from  5 to  6 next look (ms from now, '' = none: the job is finished)  7 keep the lease: ms, or '' to release it
 --      8 events kept  9 event type  10 actor  11 data (JSON)  12 'extend' gives a new deadline

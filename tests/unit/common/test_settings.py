@@ -75,6 +75,8 @@ def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("HINTRELAY_BROKER_URL", "redis://h:99999", "Port out of range"),
         ("HINTRELAY_SANDBOX_URL", "localhost:8790", "must be an http:// or https:// URL, not 'localhost:8790'"),
         ("TOGETHER_BASE_URL", "https://", "must be an http:// or https:// URL, not 'https://'"),
+        ("HINTRELAY_KEEP_DAYS", "-1", "should be"),
+        ("HINTRELAY_KEEP_DAYS", "never", "should be"),
         ("HINTRELAY_EVENTS_KEPT", "10", "should be a whole number, at least 1000"),
     ],
 )
@@ -200,3 +202,12 @@ def test_it_is_told_whether_a_server_listens(valkey_url: str, tmp_path: Path) ->
     assert listens(valkey_url)
     assert not listens("redis://127.0.0.1:1/0")
     assert not listens(f"unix://{tmp_path}/none.sock")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("", 90 * 86_400_000), ("0.5", 43_200_000), ("0", None), ("forever", None), ("36500", 36500 * 86_400_000)],
+)
+def test_jobs_are_kept_for_days_or_for_ever(tmp_path: Path, given: str, kept: int | None) -> None:
+    environ = {"HINTRELAY_KEEP_DAYS": given} if given else {}
+    assert load(environ=environ, folder=tmp_path).keep_ms == kept
