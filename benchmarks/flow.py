@@ -24,7 +24,7 @@ PACED = "hintrelay: a platform that takes"
 SMALL, RUNNING, WARM = 3, 50, 2
 FEW = 50.0  #: a hundredth of the large batch; first come, first served would be nearly all of it
 CREW = [["platform,hints", "--concurrency", "1", "--road", "four"]] * 2
-UPLOADING = [["platform", "--road", "real"], ["hints", "--road", "real"]]
+UPLOADING = [["platform", "--road", "real"], ["platform", "--road", "real"], ["hints", "--road", "real"]]
 _rounds = itertools.count()
 
 
@@ -35,8 +35,9 @@ def subjects(options: Options) -> Iterator[list[Subject]]:
         Subject(f"{FAIR} {large:,}", partial(_fair, options, large))
         for large in (options.count(500, least=RUNNING * 2), options.count(5_000, least=RUNNING * 4))
     ]
-    for rps in (20, 60) if options.full else (20,):
-        found.append(Subject(f"{PACED} {rps} requests/s", partial(_paced, options, rps)))
+    for rps, burst in ((20, 20), (60, 60), (5, 1), (40, 1)) if options.full else ((20, 20), (40, 1)):
+        strict = ", one at a time" if burst == 1 else ""
+        found.append(Subject(f"{PACED} {rps} requests/s{strict}", partial(_paced, options, rps, burst)))
     yield found
 
 
@@ -60,7 +61,7 @@ def _fair(options: Options, large: int) -> Figures:
         }
 
 
-def _paced(options: Options, rps: int) -> Figures:
+def _paced(options: Options, rps: int, burst: int) -> Figures:
     """From submit to training, as `realistic` has it; the bytes of uploads do not count as requests."""
     from producer.bootstrap import build
 
@@ -71,7 +72,7 @@ def _paced(options: Options, rps: int) -> Figures:
         installation(folder, url) as place,
     ):
         place.start_workers(UPLOADING)
-        place.start_beat()  # a job that was refused is looked at again by the tick
+        place.start_beat()
         producer, customer = build(place.settings), place.customer()
 
         def await_settled(jobs: int) -> None:
@@ -80,8 +81,8 @@ def _paced(options: Options, rps: int) -> Figures:
         specs = [plain_spec(str(source), dataset__seed=seed) for seed in range(WARM + count)]
         producer.submit_all(specs[:WARM])
         await_settled(WARM)
-        # a full bucket is a second's worth: N requests in any one second, as such limits are mostly meant
-        httpx.post(f"{url}/sandbox/limits", json={"platform_rps": rps, "burst": rps}).raise_for_status()
+        # a bucket of a second's worth: N requests in any one second, as limits are mostly meant; one of 1 is strict
+        httpx.post(f"{url}/sandbox/limits", json={"platform_rps": rps, "burst": burst}).raise_for_status()
         before, began = _asked(url), time.perf_counter()
         producer.submit_all(specs[WARM:])
         await_settled(WARM + count)
@@ -128,7 +129,7 @@ def judge(table: Table) -> list[Verdict]:
 BENCHMARK = Benchmark(
     name="flow",
     title="A small batch behind a large one; a platform that answers 429",
-    about="Fairness: four empty stages, two workers. Pace: from submit to training, five requests a job, 16 threads.",
+    about="Fairness: four empty stages, two workers. Pace: from submit to training, 5 requests a job, 2 x 16 threads.",
     columns=[
         Column("waited_for", "jobs of the large batch that end first", "", 0),
         Column("taken_per_s", "requests taken", "1/s", 1),

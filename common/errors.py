@@ -55,6 +55,12 @@ class Busy(Transient):
 
     code = "rate_limited"
 
+    def __init__(
+        self, message: str | None = None, *, after_s: float | None = None, code: str | None = None, pace: str = ""
+    ) -> None:
+        super().__init__(message, after_s=after_s, code=code)
+        self.pace = pace  #: name of the pace at which there was no place; '' when the platform itself refused
+
 
 class Permanent(HintrelayError):
     """It will not work by trying again."""

@@ -24,6 +24,7 @@ from worker.lazy import Lazy
 from worker.leases import LeaseKeeper
 from worker.pacing import Paces
 from worker.ports import Platform, Ports
+from worker.recall import Recall
 from worker.runner import Runner
 from worker.serving import Endpoints
 from worker.stages import BY_NAME
@@ -53,13 +54,7 @@ def make_store(settings: Settings, role: str) -> Store:
 
 def make_ports(settings: Settings, *, hints: bool) -> Ports:
     """The real adapters. HintEval's only where `hints`: it is heavy, and a light install does not have it."""
-    key = settings.api_key.get_secret_value()
-    paces = Paces(
-        connect(settings.redis_url),
-        fingerprint(settings.platform_root, key),
-        platform_rps=settings.platform_rps,
-        model_rps=settings.model_rps,
-    )
+    key, paces = settings.api_key.get_secret_value(), make_paces(settings)
     endpoints: Any = Lazy(lambda: _endpoints(settings, key, paces))
     platform: Any = Lazy(lambda: _platform(settings, key, paces))
     prices: Any = _prices(settings.prices) if settings.prices else Lazy(_prices)  # a file that is none: said now
@@ -83,6 +78,16 @@ def _prices(path: str = "") -> Prices:
     from common.prices import load
 
     return load(path)
+
+
+def make_paces(settings: Settings) -> Paces:
+    """Of the account that the settings name."""
+    return Paces(
+        connect(settings.redis_url),
+        fingerprint(settings.platform_root, settings.api_key.get_secret_value()),
+        platform_rps=settings.platform_rps,
+        model_rps=settings.model_rps,
+    )
 
 
 def _platform(settings: Settings, key: str, paces: Paces) -> Platform:
@@ -142,6 +147,7 @@ def build(settings: Settings, queues: Sequence[str], stop: StopFlag, ports: Port
         queues=frozenset(QUEUES[name] for name in queues),
         lease_s=settings.lease_seconds,
         ledger=Ledger.beside(store, settings.installation or ""),
+        recall=Recall(store, sender, make_paces(settings).room),
     )
     tick = None
     if "platform" in queues:

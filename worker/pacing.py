@@ -1,16 +1,17 @@
 """How fast requests are sent, shared by all workers and machines: one pace for each account and kind of request.
 
 While the platform takes everything, a request costs nothing here: each process looks at the shared pace a few times a
-second. Once it refuses one (429, or 503 with Retry-After), all slow down to what went through; see common/lua/pace.lua
-for how the rate grows again.
+second. Once it refuses one (429, or 503 with Retry-After), all slow down; see common/lua/parts/rate.lua for how the
+rate grows again.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from redis.exceptions import RedisError
@@ -23,7 +24,8 @@ from common.scripts import Scripts
 log = structlog.get_logger(__name__)
 
 LOOK_S = 0.25  #: between two looks at a pace that lets everything through
-LONGEST_WAIT_S = 2.0  #: in a worker; who would wait longer goes back to `due`
+LONGEST_WAIT_S = 2.0  #: for a place, in a worker; who would wait longer goes back to `due`
+ASK_AGAIN_S = 1.0  #: who has patience for more than that asks for a place so often
 REFUSED_PAUSE_S = 0.5  #: where a refusal names no time
 LONGEST_PAUSE_S = 3600.0
 PLATFORM = "platform"  #: the kind of all requests that no model answers
@@ -32,8 +34,8 @@ PLATFORM = "platform"  #: the kind of all requests that no model answers
 class Pace(Protocol):
     """What an adapter asks before it sends a request, and tells after it."""
 
-    def before(self) -> None:
-        """Wait for a place, briefly. Raises Busy where that takes longer."""
+    def before(self, patience_s: float = LONGEST_WAIT_S) -> None:
+        """Wait for a place. Raises Busy where that takes longer than `patience_s`."""
 
     def after(self, status: int, headers: Mapping[str, str], after_s: float | None) -> None:
         """What was answered; `after_s` is its Retry-After in seconds."""
@@ -42,7 +44,7 @@ class Pace(Protocol):
 class Unpaced:
     """Everything goes, and nothing is learnt: for one process alone."""
 
-    def before(self) -> None:
+    def before(self, patience_s: float = LONGEST_WAIT_S) -> None:
         return None
 
     def after(self, status: int, headers: Mapping[str, str], after_s: float | None) -> None:
@@ -68,31 +70,53 @@ class SharedPace:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._free_until = 0.0
+        self._paused_until = 0.0  #: as far as this process was told
         self._sent = 0  #: requests that the shared pace has not been told of
 
-    def before(self) -> None:
+    def before(self, patience_s: float = LONGEST_WAIT_S) -> None:
+        until = self._seconds() + patience_s
+        while True:
+            sent = self._freely()
+            if sent is None:
+                return
+            word, wait_s, rate = self._ask(sent, until - self._seconds())
+            if word == "busy":
+                raise Busy(_words(self.name, rate), after_s=wait_s, pace=self.name)
+            if word == "later":
+                self._sleep(min(wait_s, ASK_AGAIN_S))
+            elif self._came(word, wait_s):
+                return
+
+    def room(self, within_s: float) -> int | None:
+        """How many more requests have a place within that time; None: any number."""
+        word, wait_s, rate = self._ask(0, 0.0, look=True)
+        return None if word == "free" else max(0, math.ceil((within_s - wait_s) * rate))
+
+    def _freely(self) -> int | None:
+        """None: the request goes. Else how many were sent since the shared pace was asked."""
         with self._lock:
             if self._seconds() < self._free_until:
                 self._sent += 1
-                return
+                return None
             sent, self._sent = self._sent, 0
-        word, *more = self._ask(sent)
+            return sent
+
+    def _came(self, word: str, wait_s: float) -> bool:
+        """Wait for the place that was given. False when a pause has begun meanwhile that outlasts it."""
         if word == "free":
             with self._lock:
                 self._free_until = self._seconds() + LOOK_S
                 self._sent += 1
-            return
-        wait_s, rate = int(more[0]) / 1000, str(more[1])
-        if word == "busy":
-            raise Busy(_words(self.name, rate), after_s=wait_s)
-        if wait_s > 0:
+        elif wait_s > 0:
+            known = self._paused_until
             self._sleep(wait_s)
+            return self._paused_until <= known or self._seconds() >= self._paused_until
+        return True
 
     def after(self, status: int, headers: Mapping[str, str], after_s: float | None) -> None:
         reset_s = _number(headers.get("x-ratelimit-reset"))
         if status == 429 or (status == 503 and after_s is not None):
-            wait_s = after_s if after_s is not None else reset_s
-            self._slow_down("refused", REFUSED_PAUSE_S if wait_s is None else wait_s)
+            self._slow_down("refused", _pause(after_s, reset_s))
         elif reset_s and _number(headers.get("x-ratelimit-remaining")) == 0:
             self._slow_down("spent", reset_s)
 
@@ -102,19 +126,24 @@ class SharedPace:
     def _seconds(self) -> float:
         return self._now_ms() / 1000 if self._now_ms else time.monotonic()
 
-    def _ask(self, sent: int) -> list[Any]:
+    def _ask(self, sent: int, patience_s: float, *, look: bool = False) -> tuple[str, float, float]:
+        """(the word of pace.lua, seconds to wait, requests a second)."""
+        patience_ms = int(patience_s * 1000)
+        longest_ms = min(int(LONGEST_WAIT_S * 1000), patience_ms)
+        args = [self._now(), self._cap, sent, longest_ms, patience_ms, "look" if look else ""]
         try:
-            args = [self._now(), self._cap, sent, int(LONGEST_WAIT_S * 1000)]
-            answer: list[Any] = self._scripts.pace(keys=[Keys.pace(self.name)], args=args)
+            word, *more = self._scripts.pace(keys=[Keys.pace(self.name)], args=args)
         except RedisError as exc:  # the stage will notice for itself
             log.debug("pace_not_read", pace=self.name, reason=str(exc)[:200])
-            return ["free"]
-        return answer
+            return "free", 0.0, 0.0
+        return (word, int(more[0]) / 1000, float(more[1])) if more else (word, 0.0, 0.0)
 
     def _slow_down(self, why: str, pause_s: float) -> None:
+        pause_s = min(max(pause_s, 0.0), LONGEST_PAUSE_S)
         with self._lock:
             sent, self._sent, self._free_until = self._sent, 0, 0.0
-        pause_ms = int(min(max(pause_s, 0.0), LONGEST_PAUSE_S) * 1000)
+            self._paused_until = max(self._paused_until, self._seconds() + pause_s)
+        pause_ms = int(pause_s * 1000)
         try:
             keys = [Keys.pace(self.name), Keys.paces]
             rate = self._scripts.slow_down(keys=keys, args=[self._now(), self.name, pause_ms, why, sent])
@@ -143,6 +172,13 @@ class Paces:
     def of_model(self, model: str) -> Pace:
         return self._of(f"model:{model}", self._caps[1])
 
+    def room(self, name: str, within_s: float) -> int | None:
+        """As SharedPace.room, of the pace that a Busy names."""
+        return SharedPace(self._scripts, name, self._cap_of(name)).room(within_s)
+
+    def _cap_of(self, name: str) -> float | None:
+        return self._caps[0] if name.endswith(f":{PLATFORM}") else self._caps[1]
+
     def _of(self, kind: str, cap: float | None) -> Pace:
         with self._lock:
             if kind not in self._known:
@@ -152,12 +188,21 @@ class Paces:
             return self._known[kind]
 
 
-def _words(name: str, rate: str) -> str:
+def _words(name: str, rate: float) -> str:
     kind = name.partition(":")[2]
     who = "the platform" if kind == PLATFORM else f"the model {kind.partition(':')[2]}"
-    if float(rate or 0) > 0:
-        return f"{who} takes {float(rate):g} requests a second of this account just now"
+    if rate > 0:
+        return f"{who} takes {rate:g} requests a second of this account just now"
     return f"{who} asked for a pause"
+
+
+def _pause(after_s: float | None, reset_s: float | None) -> float:
+    """What a refusal asks for. Retry-After is in whole seconds: where the reset rounds up to it, that is meant."""
+    if after_s is None:
+        return REFUSED_PAUSE_S if reset_s is None else reset_s
+    if reset_s is not None and 0 <= after_s - reset_s < 1:
+        return reset_s
+    return after_s
 
 
 def _number(text: str | None) -> float | None:

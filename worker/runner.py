@@ -22,6 +22,7 @@ from worker.desk import JobDesk, Stopping
 from worker.hand import Hand, InHand
 from worker.leases import LeaseKeeper
 from worker.ports import Ports
+from worker.recall import Recall
 from worker.settling import Settler
 from worker.spells import Spell
 from worker.stages import Stage
@@ -70,6 +71,7 @@ class Runner:
         queues: frozenset[str],
         lease_s: float,
         ledger: Ledger | None = None,
+        recall: Recall | None = None,
     ) -> None:
         self._store = store
         self._keeper = keeper
@@ -80,7 +82,7 @@ class Runner:
         self._queues = queues
         self._lease_ms = int(lease_s * 1000)
         self._ledger = ledger or Ledger.beside(store)
-        self._settler = Settler(store)
+        self._settler = Settler(store, recall)
 
     def run(self, job_id: str, stage: str, chained: Collection[str] | None = None) -> Ran:
         """One message's work: the jobs that are next in line, else the message's own. Never raises: what cannot be

@@ -11,6 +11,7 @@ from common.outcomes import AwaitSlot, Outcome, Reject, Snooze
 from common.states import JobState
 from common.store import Store
 from worker.desk import Ending, Stopping
+from worker.recall import Recall
 
 log = structlog.get_logger(__name__)
 
@@ -18,8 +19,9 @@ log = structlog.get_logger(__name__)
 class Settler:
     """Makes durable what is no advance. Raises StaleMove when the lease is somebody else's by now."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, recall: Recall | None = None) -> None:
         self._store = store
+        self._recall = recall
 
     def settle(self, outcome: Outcome | HintrelayError, lease: Lease, job: Job, name: str) -> None:
         """Make durable what is no advance."""
@@ -59,6 +61,8 @@ class Settler:
     def _failed_attempt(self, exc: HintrelayError, lease: Lease, job: Job, name: str) -> None:
         if isinstance(exc, Busy):  # the account is busy, not the job at fault: its deadline alone ends that
             self._wait(Snooze(full_jitter(1, after_s=exc.after_s), exc.message), lease)
+            if self._recall is not None:
+                self._recall.sent_away(job.id, exc)
             return
         if job.attempt >= job.max_attempts:
             self._reject(Reject(exc.message, exc.code), lease, job, name)

@@ -24,7 +24,7 @@ def at_pace(pace: Pace, call: Callable[[], T]) -> T:
     """What `call` gives; the others of its window wait at the same pace meanwhile. Raises Busy after its patience."""
     until = time.monotonic() + PATIENCE_S
     while True:
-        pace.before()
+        pace.before(max(0.0, until - time.monotonic()))
         try:
             return call()
         except Busy:
@@ -37,7 +37,7 @@ async def at_pace_async(pace: Pace, call: Callable[[], Awaitable[T]]) -> T:
     loop, until = asyncio.get_running_loop(), time.monotonic() + PATIENCE_S
     while True:
         if not isinstance(pace, Unpaced):
-            await loop.run_in_executor(None, pace.before)
+            await loop.run_in_executor(None, pace.before, max(0.0, until - time.monotonic()))
         try:
             return await call()
         except Busy as exc:

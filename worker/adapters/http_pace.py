@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +11,9 @@ import httpx
 
 from common.errors import Busy
 from worker.adapters.together_errors import learn
-from worker.pacing import LONGEST_WAIT_S, Pace
+from worker.pacing import Pace
+
+MIDDLE_WAIT_S = 6.0  #: for the further requests of a call, which nobody begins when he would wait 2 s for the first
 
 
 class HttpPace:
@@ -29,16 +31,14 @@ class HttpPace:
         self._local.has_place = True
 
     def _sends(self, request: httpx.Request) -> None:
-        """In the middle of a call there is no going back to `due`: the next request waits as long as is bearable."""
+        """In the middle of a call there is no going back to `due`: what was begun is waited for a little longer."""
         if not self._counts(request):
             return
         if getattr(self._local, "has_place", False):
             self._local.has_place = False
             return
-        try:
-            self._pace.before()
-        except Busy as exc:
-            time.sleep(min(exc.after_s or LONGEST_WAIT_S, LONGEST_WAIT_S))
+        with contextlib.suppress(Busy):  # where there is a long pause it goes all the same, and may be refused
+            self._pace.before(MIDDLE_WAIT_S)
 
     def _answered(self, response: httpx.Response) -> None:
         if self._counts(response.request):

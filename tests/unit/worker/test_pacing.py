@@ -172,3 +172,58 @@ def test_a_first_guess_that_was_far_too_low_mends_itself_soon(client: Client, cl
     account.paces[0].after(429, {}, 0.5)
     account.run(14)
     assert account.run(5) > 0.5 * 20
+
+
+@pytest.mark.parametrize("rps", [5, 40])
+def test_most_of_what_is_taken_is_used_and_few_are_refused(client: Client, clock: MovableClock, rps: float) -> None:
+    """Found by use: sparse traffic was taken for a low limit, and each refusal halved the rate of everybody."""
+    account = Account(client, clock, rps=rps)
+    account.run(15)
+    account.refused = account.taken = 0
+    assert account.run(40) > 0.7 * rps
+    assert account.refused < 0.1 * (account.taken + account.refused)
+
+
+def test_a_lifted_limit_is_noticed_within_seconds(client: Client, clock: MovableClock) -> None:
+    account = Account(client, clock, rps=5)
+    slow = account.run(20)
+    account.rps = 1e9
+    account.run(10)
+    assert account.run(3) > 2 * slow
+
+
+def test_a_burst_of_refusals_says_that_little_went_through(client: Client, clock: MovableClock) -> None:
+    pace = SharedPace(Scripts(client), NAME, None, now_ms=clock)
+    for _ in range(32):
+        pace.before()
+    for _ in range(31):
+        pace.after(429, {}, 1.0)
+    assert float(client.hget(Keys.pace(NAME), "low") or 0) == 1
+
+
+def test_retry_after_is_in_whole_seconds_and_the_reset_is_finer(client: Client, clock: MovableClock) -> None:
+    pace = SharedPace(Scripts(client), NAME, None, now_ms=clock)
+    pace.after(429, {"x-ratelimit-reset": "0.025"}, 1.0)
+    assert int(float(client.hget(Keys.pace(NAME), "pause") or 0)) - clock.ms == 25
+    pace.after(429, {"x-ratelimit-reset": "0.025"}, 30.0)
+    assert int(float(client.hget(Keys.pace(NAME), "pause") or 0)) - clock.ms == 30_000
+
+
+def test_who_has_patience_gets_a_place_that_others_would_go_away_for(client: Client, clock: MovableClock) -> None:
+    sleep = lambda seconds: clock.forward(round(seconds * 1000) + 1)  # noqa: E731  # as time.sleep
+    pace = SharedPace(Scripts(client), NAME, None, now_ms=clock, sleep=sleep)
+    pace.after(429, {}, 10.0)
+    begun = clock.ms
+    with pytest.raises(Busy) as caught:
+        pace.before()
+    assert caught.value.pace == NAME
+    pace.before(20.0)
+    assert clock.ms - begun >= 10_000
+
+
+def test_room_is_how_many_places_are_near_and_takes_none(client: Client, clock: MovableClock) -> None:
+    paces = Paces(client, "5f0c2a91b3d4", platform_rps=8)
+    assert [paces.room(NAME, 1.0) for _ in range(2)] == [8, 8]
+    assert Paces(client, "5f0c2a91b3d4").room(NAME, 1.0) is None
+    SharedPace(Scripts(client), NAME, None).after(503, {}, 30.0)
+    assert paces.room(NAME, 1.0) == 0
