@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from common.budgets import Budget
-from common.errors import HintrelayError, StaleMove
+from common.errors import HintrelayError, NotFound, StaleMove
 from common.job import Job
 from common.ledger import Ledger
 from common.money import Estimate
@@ -111,10 +111,10 @@ class JobDesk:
         over = instead_of is not None
         job_id = self._sharing.payer(mark, self._job.id, instead_of=instead_of.id if instead_of else "", over=over)
         while job_id != self._job.id:
-            found = self._store.many([job_id])
-            if found:
-                return found[0]
-            job_id = self._sharing.payer(mark, self._job.id, instead_of=job_id)  # its record is gone
+            try:
+                return self._store.get(job_id)
+            except NotFound:
+                job_id = self._sharing.payer(mark, self._job.id, instead_of=job_id)
         return None
 
     def join(self, mark: str, payer: Job, run_id: str) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from common.pipeline import rest
 from common.sender import Sender
 from common.states import JobState
+from common.view import job_json
 from tests.e2e.chaos.harness import Chaos
 from tests.e2e.stack import eventually
 
@@ -97,7 +98,7 @@ def test_a_worker_that_hung_past_its_lease_and_wakes_up_changes_nothing(chaos: C
     (next_job,) = chaos.submit(1)
     chaos.stack.until(next_job, {"succeeded"})  # the woken one is of use again
     producer = chaos.stack.producer()
-    assert producer.get(job) == ended
+    assert job_json(producer.get(job)) == job_json(ended)
     assert [event.type for event in producer.events(job)].count("hints_generated") == 1
 
 
