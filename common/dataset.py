@@ -59,7 +59,7 @@ def row(row_id: str, instance: dict[str, Any], source: str) -> Row:
         texts += [hint["hint"] for hint in instance.get("hints") or ()]
         texts.append(instance["question"]["question"])
         joined = " ".join(texts)
-        garbage = "" if joined.isascii() or not garbled(joined) else next(filter(garbled, texts), "")
+        garbage = "" if joined.isascii() else next(filter(garbled, texts), "")
         if not _is_clean(joined):
             texts = [clean(text) for text in texts]
     except (KeyError, TypeError, AttributeError) as exc:

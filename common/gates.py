@@ -12,6 +12,7 @@ ALIKE = 0.8  #: share of their words that two questions of one answer have in co
 FEWEST_WORDS = 4  #: questions of fewer words are compared as wholes only
 MOST_LIKE = 200  #: questions that are compared with one, of those that share a rare word and the answer
 EXAMPLES = 3  #: told of each gate
+FIRST_LEAD = 0xC2  #: the least byte that begins a character of UTF-8 beyond ASCII
 MOST_SHOWN = 90  #: characters of a text in an example
 
 #: gate of the spec -> what is told of the rows that it found
@@ -34,18 +35,22 @@ def words(text: str) -> str:
     """The words of a text, in small letters, one space between: what texts are compared by."""
     if text.isascii():
         return b" ".join(text.encode().translate(_FOLD).split()).decode()
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+    return " ".join(_WORD.findall(_folded(text)))
 
 
 def first_leak(answer: str, wanted: str, hints: Sequence[str]) -> str | None:
     """The first hint that has the answer in it: its words (`wanted`) in a row; an answer without words, literally."""
     if not wanted:
         return next((hint for hint in hints if answer and answer in hint), None)
+    word = wanted.partition(" ")[0]
     together = "\n".join(hints)
-    folded = together.lower() if together.isascii() else unicodedata.normalize("NFKC", together).casefold()
-    if wanted.partition(" ")[0] not in folded:
+    if together.isascii() and word not in together.lower():
         return None  # as nearly all
-    return next((hint for hint in hints if f" {wanted} " in f" {words(hint)} "), None)
+    return next((hint for hint in hints if word in _folded(hint) and f" {wanted} " in f" {words(hint)} "), None)
+
+
+def _folded(text: str) -> str:
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
 
 
 def _byte_of() -> dict[str, int]:
@@ -71,6 +76,8 @@ def garbled(text: str) -> bool:
     if "\ufffd" in text:
         return True
     for run in _FOREIGN.findall(text):
+        if _BYTE_OF.get(run[0], 0) < FIRST_LEAD:
+            continue  # as most: a quotation mark, say
         try:
             bytes([_BYTE_OF[char] for char in run]).decode()
         except (KeyError, UnicodeDecodeError):

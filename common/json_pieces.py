@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-PIECE = 1 << 16  #: bytes parsed at once: what comes of them fits the processor's caches
+PIECE = 1 << 17  #: bytes parsed at once: what comes of them fits the processor's caches
 TAIL = 1 << 13  #: bytes at the end of a piece in which the cut is looked for first
 GUESSES = 3  #: cuts that are tried for one piece
 MISSES = 3  #: pieces in a row that could not be cut, before an object is read one by one to its end

@@ -11,6 +11,7 @@ from common.spool import Spool
 
 _KEPT = bytes(ord(chr(byte).lower()) for byte in range(128)) + bytes(128)
 _LEFT_OUT = bytes(byte for byte in range(128) if not (chr(byte).isalnum() or chr(byte) == "_"))
+_BETWEEN = _LEFT_OUT.replace(b"\n", b"")
 
 
 class Keys:
@@ -27,8 +28,8 @@ class Keys:
         """As a Spool's; of None nothing is compared."""
         self._texts.put(first, [b"" if row is None else f"{row.question}\n{row.answer}".encode() for row in rows])
         after = first + len(rows)
-        self._questions[first:after] = array("q", [0 if row is None else mark(row.question) for row in rows])
-        self._answers[first:after] = array("q", [0 if row is None else mark(row.answer) for row in rows])
+        self._questions[first:after] = array("q", _marks(["" if row is None else row.question for row in rows]))
+        self._answers[first:after] = array("q", _marks(["" if row is None else row.answer for row in rows]))
 
     def texts(self, numbers: Iterable[int]) -> Iterator[tuple[str, str]]:
         """(question, answer) of rows."""
@@ -43,6 +44,14 @@ class Keys:
         maybe = [one for one in numbers if self._questions[one] in questions or self._answers[one] in answers]
         for number, (question, answer) in zip(maybe, self.texts(maybe), strict=True):
             yield number, words(question), words(answer)
+
+
+def _marks(texts: Sequence[str]) -> list[int]:
+    """The `mark` of each. None has a line end in it."""
+    together = "\n".join(texts)
+    if together.isascii():
+        return list(map(hash, together.encode().translate(_KEPT, _BETWEEN).split(b"\n")))
+    return list(map(mark, texts))
 
 
 def mark(text: str) -> int:
