@@ -25,9 +25,11 @@ _rounds = itertools.count()
 
 @contextmanager
 def subjects(options: Options) -> Iterator[list[Subject]]:
-    """One file for all: shared/data/wikihint over and over."""
+    """One file for all: shared/data/wikihint over and over, as HintEval writes it."""
     rows = options.count(30_000, 100_000)
-    source = data.write(options.folder / "prepare" / "rows.json", train=rows, test=10)
+    compact = data.write(options.folder / "prepare" / "compact.json", train=rows, test=10)
+    source = compact.with_name("rows.json")
+    _told([sys.executable, str(peers.SCRIPTS / "preparing.py"), "store", str(compact), str(source)], {})
     options.say(f"prepare: {rows:,} rows, {source.stat().st_size / 1e6:.0f} MB")
     found = [Subject(OURS, partial(_ours, options, source, rows))]
     if options.peers:

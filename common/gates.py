@@ -134,7 +134,7 @@ def _prefix(text: str) -> tuple[list[str], frozenset[str]]:
     whole = frozenset(text.split())
     if len(whole) < FEWEST_WORDS:
         return [], whole
-    ordered = sorted(whole, key=lambda word: (-len(word), word))
+    ordered = sorted(sorted(whole), key=len, reverse=True)
     return ordered[: len(whole) - math.ceil(ALIKE * len(whole)) + 1], whole
 
 

@@ -1,5 +1,6 @@
 """Two other ways to make a training file: `tutorial` (HintEval's objects, as its tutorial does) and `orjson` (one read,
-one write of the same JSON, nothing else). Runs in hintrelay's own environment. Prints time and memory, as JSON."""
+one write of the same JSON, nothing else); `store` makes the file that all read, by HintEval's own store_json. Runs in
+hintrelay's own environment. Prints time and memory, as JSON."""
 
 import json
 import random
@@ -39,6 +40,12 @@ def copy(source, target):
     return work
 
 
+def store(source, target):
+    from hinteval import Dataset
+
+    return lambda: Dataset.load_json(source).store_json(target)
+
+
 SYSTEM = "You write hints for the user's question."
 TEMPLATE = """
     <|begin_of_text|><|start_header_id|>system<|end_header_id|>
@@ -55,7 +62,7 @@ def status_mb(name):
 
 
 if __name__ == "__main__":
-    work = {"tutorial": tutorial, "orjson": copy}[sys.argv[1]](*sys.argv[2:])
+    work = {"tutorial": tutorial, "orjson": copy, "store": store}[sys.argv[1]](*sys.argv[2:])
     idle, cpu, began = status_mb("VmRSS"), time.process_time(), time.perf_counter()
     work()
     told = {"seconds": time.perf_counter() - began, "cpu_s": time.process_time() - cpu}

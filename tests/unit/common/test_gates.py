@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from common.errors import InvalidSpec
-from common.gates import garbled, leaks
+from common.gates import first_leak, garbled, leaks
 from common.selection import Selection, select
 from common.spec import DatasetSpec, GatesSpec
 
@@ -110,3 +110,9 @@ def test_an_answer_is_found_by_its_words(answer: str, hint: str, told: bool) -> 
 )
 def test_mojibake_is_told_from_foreign_letters(text: str, bad: bool) -> None:
     assert garbled(text) is bad
+
+
+@pytest.mark.parametrize("hint", ["A river, the ＤＡＮＵＢＥ.", "It is the danube, in Österreich."])
+def test_an_answer_is_found_in_a_foreign_hint_among_others(hint: str) -> None:
+    told = first_leak("Danube", "danube", ("Déjà vu.", "It is long.", hint))
+    assert told == hint
