@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from common.errors import ArtifactLost, Transient
 from common.job import Pointer
+from common.scratch import Scratch
 
 CHUNK = 1 << 20  #: bytes read at a time
 
@@ -23,7 +23,7 @@ class ArtifactStore:
         import fsspec  # what only looks for work needs no file
 
         self._fs, self._root = fsspec.core.url_to_fs(url)
-        self._scratch = scratch  #: folder for local copies
+        self._scratch = Scratch(scratch)
 
     def put(self, data: bytes) -> Pointer:
         """Store bytes."""
@@ -54,21 +54,24 @@ class ArtifactStore:
         except OSError as exc:
             raise Transient(f"artifact {pointer.sha256[:12]} cannot be read: {exc}") from exc
 
-    def local(self, pointer: Pointer, suffix: str) -> Path:
-        """A local copy named by its hash, as uploads need; made and checked once. Raises as `get` does."""
-        path = self._scratch / f"hintrelay-{pointer.sha256[:32]}{suffix}"
-        if not (path.exists() and path.stat().st_size == pointer.size):
-            self._scratch.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(f".{secrets.token_hex(4)}.part")
-            try:
-                with self._reading(pointer):
-                    self._fs.get_file(self._path(pointer), str(partial))
-                    if _measure(partial) != pointer:
-                        raise self._damaged(pointer)
-                    os.replace(partial, path)
-            finally:
-                partial.unlink(missing_ok=True)
+    def local(self, pointer: Pointer, suffix: str, folder: Path) -> Path:
+        """A copy in `folder`, named by its hash, as uploads need, and checked against it. Raises as `get` does."""
+        path = folder / f"hintrelay-{pointer.sha256[:32]}{suffix}"
+        with self._reading(pointer):
+            self._fs.get_file(self._path(pointer), str(path))
+            if _measure(path) != pointer:
+                raise self._damaged(pointer)
         return path
+
+    @contextlib.contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder of this machine for local copies, gone at the end. Raises Transient where none can be made."""
+        with contextlib.ExitStack() as stack:
+            try:
+                folder = stack.enter_context(self._scratch.folder())
+            except OSError as exc:
+                raise Transient(f"no scratch folder can be made: {exc}") from exc
+            yield folder
 
     def locate(self, pointer: Pointer) -> str:
         """Where the bytes are, as people may open them."""

@@ -151,6 +151,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def artifacts_url(self) -> str:
         return self.artifacts or f"file://{(self.home / 'artifacts').absolute()}"  # fsspec reads no %20
 
+    @property
+    def scratch(self) -> Path:
+        return self.home / "scratch"
+
     def secrets(self) -> list[str]:
         """Values that must never be seen: keys, and passwords in URLs."""
         urls = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from common.connection import reaching
 from common.keys import Keys
@@ -26,6 +26,19 @@ def share(store: Records, name: str, pieces: Mapping[str, str]) -> None:
 def shared(store: Records, name: str) -> dict[str, str]:
     with reaching(store.url):
         return dict(store.client.hgetall(Keys.shared(name)))
+
+
+def shared_ids(store: Records, name: str) -> set[str]:
+    with reaching(store.url):
+        return set(store.client.hkeys(Keys.shared(name)))
+
+
+def shared_of(store: Records, name: str, keys: Sequence[str]) -> dict[str, str]:
+    if not keys:
+        return {}
+    with reaching(store.url):
+        found = store.client.hmget(Keys.shared(name), list(keys))
+    return {key: text for key, text in zip(keys, found, strict=True) if text is not None}
 
 
 def unshare(store: Records, name: str) -> None:

@@ -40,7 +40,7 @@ def artifacts(settings: Settings) -> ArtifactStore:
     from common.artifacts import ArtifactStore
 
     try:
-        return ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch")
+        return ArtifactStore(settings.artifacts_url, scratch=settings.scratch)
     except (ValueError, ImportError) as exc:  # fsspec's, for an unknown protocol and for one that is not installed
         raise ConfigurationError(f"HINTRELAY_ARTIFACTS: {settings.artifacts_url} cannot be opened: {exc}") from exc
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -10,14 +11,16 @@ import orjson
 from common.dataset import rows
 from common.errors import Permanent
 from common.job import Job
+from common.json_stream import members
 from common.metrics import METRICS, Metric
 from worker.asking import Hinted, ask
 from worker.expenses import paying
+from worker.numbers import Numbers
 from worker.ports import Desk, Ports
 from worker.scoring import Scored, score
 from worker.shared import Awaited, SharedShelf, Turn, fingerprint, once
 from worker.statistics import paired, summary
-from worker.written import Questions, item_of, values_of, write
+from worker.written import Instances, gathered
 
 if TYPE_CHECKING:
     from common.spec import JobSpec
@@ -30,30 +33,41 @@ def answers_as(spec: JobSpec) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The base model's hints as a subset with their scores, and metric -> for each question the values of its hints."""
+    """The base model's hints with their scores at them, and metric -> the values of all hints."""
 
     name: str
-    subset: dict[str, Any]
-    values: dict[str, list[list[float | None]]]
+    hints: Instances
+    values: dict[str, Numbers]
 
 
-def baseline(job: Job, ports: Ports, desk: Desk, name: str) -> Baseline:
-    """Of the model that answers as `name`. Raises Busy while another job is at it, Awaited while its endpoint is not
-    there, and as asking and scoring do."""
+def baseline(job: Job, ports: Ports, desk: Desk, name: str, folder: Path) -> Baseline:
+    """Of the model that answers as `name`; its files go into `folder`. Raises Busy while another job is at it, Awaited
+    while its endpoint is not there, and as asking and scoring do."""
     spec = job.spec
     pointer = job.pointer("questions")
     assert pointer is not None, "a prepared job has questions"
     asked = spec.generate.model_dump(mode="json", exclude={"batch_size"})
     hints = fingerprint("hints", name, asked, spec.dataset.test, pointer.sha256)
-    data = once(f"baseline:{hints}", ports.artifacts, desk, lambda turn: _hints(job, ports, desk, turn, name))
+
+    def ask_all(turn: Turn) -> Path:
+        return _hints(job, ports, desk, turn, name, ports.artifacts.local(pointer, ".json", folder))
+
+    def score_all(turn: Turn) -> Path:
+        return _scores(job, ports, desk, turn, path)
+
+    path = once(f"baseline:{hints}", ports.artifacts, desk, folder, ask_all)
     desk.leave(name)
     wanted = spec.evaluate.model_dump(mode="json", include={"metrics", "sentence_model"})
     judge = spec.evaluate.judge.model if spec.evaluate.judge else None
     scores = fingerprint("scores", hints, wanted, judge)
-    document = orjson.loads(
-        once(f"baseline:{scores}", ports.artifacts, desk, lambda turn: _scores(job, ports, desk, turn, data))
-    )
-    return Baseline(name, document["subset"], document["values"])
+    scored = once(f"baseline:{scores}", ports.artifacts, desk, folder, score_all)
+    return Baseline(name, Instances(scored, "subset"), _values(scored))
+
+
+def _values(scored: Path) -> dict[str, Numbers]:
+    passed = {(), ("subset",), ("subset", "instances"), ("values",)}  # what is not opened comes whole
+    found = members(scored, passed.__contains__)
+    return {trail[1]: Numbers(value) for trail, value in found if len(trail) == 2 and trail[0] == "values"}
 
 
 def compare(job: Job, scored: Scored, base: Baseline) -> dict[Metric, dict[str, Any]]:
@@ -61,10 +75,10 @@ def compare(job: Job, scored: Scored, base: Baseline) -> dict[Metric, dict[str, 
     seed = job.spec.dataset.seed
     return {
         metric: {
-            **paired(values_of(rows), base.values[metric], METRICS[metric].better, seed),
+            **paired(values, base.values[metric], METRICS[metric].better, seed),
             "score": summary(base.values[metric], seed),
         }
-        for metric, rows in scored.scores.items()
+        for metric, values in scored.values.items()
         if metric in base.values
     }
 
@@ -101,34 +115,38 @@ def _serverless(name: str, ports: Ports) -> bool:
     return True
 
 
-def _hints(job: Job, ports: Ports, desk: Desk, turn: Turn, name: str) -> bytes:
-    spec = job.spec
-    questions = Questions(job, ports)
-    known = turn.shelf.kept()
-    asked = list(rows(questions, spec.dataset.source))
-    todo = [row for row in asked if row.id not in known]
-    done = len(asked) - len(todo)
+def _hints(job: Job, ports: Ports, desk: Desk, turn: Turn, name: str, path: Path) -> Path:
+    spec, questions = job.spec, Instances(path)
+    known = turn.shelf.kept_ids()
+    ids = [row_id for row_id, _ in questions]
+    done, total = sum(row_id in known for row_id in ids), len(ids)
 
     def keep(pieces: dict[str, str]) -> None:
         nonlocal done
         turn.shelf.keep(pieces)
         done += len(pieces)
-        turn.progress(done, len(asked))
+        turn.progress(done, total)
         turn.check()
 
-    if todo:
+    if done < total:
+        todo = rows(((row_id, one) for row_id, one in questions if row_id not in known), spec.dataset.source)
         ask(todo, _address(job, ports, desk, name), spec.generate, ports.hint_model, keep)
-    kept = turn.shelf.kept()
-    return b"".join(Hinted(questions, lambda _: kept, spec.dataset.test))
+    hinted = path.with_name("baseline-hints.json")
+    with hinted.open("wb") as file:
+        file.writelines(Hinted(questions, turn.shelf.kept_of, spec.dataset.test))
+    return hinted
 
 
-def _scores(job: Job, ports: Ports, desk: Desk, turn: Turn, data: bytes) -> bytes:
-    subset = orjson.loads(data)
-    items = [item_of(instance) for instance in subset["instances"].values()]
-    scored = score(items, job.spec.evaluate, ports, turn, turn.shelf, candidates_shelf(job, desk))
-    write(subset, scored)
-    values = {metric: values_of(rows) for metric, rows in scored.scores.items()}
-    return orjson.dumps({"subset": subset, "values": values})
+def _scores(job: Job, ports: Ports, desk: Desk, turn: Turn, path: Path) -> Path:
+    """{"subset": with the scores at the hints, "values": metric -> those of each question}."""
+    made, shared = path.with_name("baseline-scores.json"), candidates_shelf(job, desk)
+    with made.open("wb") as file:
+        file.write(b'{"subset":')
+        with gathered(file, job.spec.dataset.test) as take:
+            scored = score(Instances(path), job.spec.evaluate, ports, turn, turn.shelf, shared, take)
+        file.write(b',"values":' + orjson.dumps({metric: list(values) for metric, values in scored.values.items()}))
+        file.write(b"}")
+    return made
 
 
 def candidates_shelf(job: Job, desk: Desk) -> SharedShelf:

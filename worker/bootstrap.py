@@ -60,7 +60,7 @@ def make_ports(settings: Settings, *, hints: bool) -> Ports:
     prices: Any = _prices(settings.prices) if settings.prices else Lazy(_prices)  # a file that is none: said now
     return Ports(
         platform=platform,
-        artifacts=ArtifactStore(settings.artifacts_url, scratch=settings.home / "scratch"),
+        artifacts=ArtifactStore(settings.artifacts_url, scratch=settings.scratch),
         datasets=DatasetFiles(settings.data_roots),
         endpoints=endpoints,
         catalog=endpoints,

@@ -12,7 +12,7 @@ from common.job import Job
 from common.ledger import Ledger
 from common.money import Estimate
 from common.purse import Purse
-from common.shared_pieces import share, shared, unshare
+from common.shared_pieces import share, shared, shared_ids, shared_of, unshare
 from common.sharing import Sharing
 from common.store import Store
 from worker.endpoints.asking import Asking
@@ -106,6 +106,12 @@ class JobDesk:
 
     def shared(self, name: str) -> dict[str, str]:
         return shared(self._store, f"{self._platform} {name}")
+
+    def shared_ids(self, name: str) -> set[str]:
+        return shared_ids(self._store, f"{self._platform} {name}")
+
+    def shared_of(self, name: str, keys: Sequence[str]) -> dict[str, str]:
+        return shared_of(self._store, f"{self._platform} {name}", keys)
 
     def payer(self, mark: str, instead_of: Job | None = None) -> Job | None:
         over = instead_of is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -188,7 +189,9 @@ class Artifacts(Protocol):
     def put_file(self, path: Path) -> Pointer: ...
     def get(self, pointer: Pointer) -> bytes: ...
     def has(self, pointer: Pointer) -> bool: ...
-    def local(self, pointer: Pointer, suffix: str) -> Path: ...
+    def local(self, pointer: Pointer, suffix: str, folder: Path) -> Path: ...
+    def scratch(self) -> AbstractContextManager[Path]:
+        """A folder of this machine, gone at the end."""
 
 
 class Desk(Protocol):
@@ -260,6 +263,12 @@ class Desk(Protocol):
 
     def settle(self) -> None:
         """Count what the job's last run cost."""
+
+    def shared_ids(self, name: str) -> set[str]:
+        """The keys of what was shared under a name."""
+
+    def shared_of(self, name: str, keys: Sequence[str]) -> dict[str, str]:
+        """Some of what was shared under a name."""
 
     def unshare(self, name: str) -> None:
         """Forget what was shared under a name."""

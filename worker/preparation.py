@@ -79,7 +79,7 @@ def _data(job: Job, ports: Ports, folder: Path) -> tuple[str, Callable[[], Path]
     name, or from this machine's disk or a URL, whose content may be another one each time."""
     pointer, source = job.pointer("data"), job.spec.dataset.source
     if pointer:
-        return pointer.sha256, lambda: ports.artifacts.local(pointer, ".json")
+        return pointer.sha256, lambda: ports.artifacts.local(pointer, ".json", folder)
     if is_name(source):
         return f"hinteval {source}", lambda: ports.datasets.download(source, folder)
     path = ports.datasets.fetch(source, folder)

@@ -16,6 +16,7 @@ import structlog
 from common import logs
 from common.broker import make_celery
 from common.keys import QUEUE_TICK
+from common.scratch import Scratch
 from common.settings import Settings
 from common.supervisor import end_with_parent
 from worker import tasks
@@ -44,6 +45,7 @@ def run(
         pid = os.getpid()
         with building:
             if pid not in machines:
+                Scratch(settings.scratch).sweep()  # of processes that were killed
                 machines[pid] = build(settings, queues, stop, ports() if ports else None)
             return machines[pid]
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from common.errors import Permanent
 from common.metrics import Metric, is_judged
+from worker.numbers import Numbers, values_of
 from worker.ports import Item, Judge, Ports, Score, Unscorable
 from worker.window import Window, in_threads
+from worker.written import Instance, item_of, write
 
 if TYPE_CHECKING:
     from common.spec import EvaluateSpec, JudgeSpec
@@ -40,48 +42,84 @@ class Watch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Metric -> for each item the scores of its hints; metric -> why it could not be taken at all."""
+    """Metric -> the values of all hints; metric -> why it could not be taken at all."""
 
-    scores: dict[Metric, list[list[Score]]] = field(default_factory=dict)
+    values: dict[Metric, Numbers] = field(default_factory=dict)
     unavailable: dict[str, str] = field(default_factory=dict)
 
 
 def score(
-    items: Sequence[Item], wanted: EvaluateSpec, ports: Ports, watch: Watch, shelf: Shelf, shared: Shelf
+    asked: Iterable[tuple[str, Instance]],
+    wanted: EvaluateSpec,
+    ports: Ports,
+    watch: Watch,
+    shelf: Shelf,
+    shared: Shelf,
+    take: Callable[[dict[str, Instance]], None],
 ) -> Scored:
-    """All metrics of the spec. Candidates of convergence depend on the question alone: the `shared` shelf has them."""
+    """All metrics of the spec. `take` gets the instances, by id, with their scores at their hints, chunk by chunk.
+
+    Candidates of convergence depend on the question alone: the `shared` shelf has them.
+    """
     metrics = list(dict.fromkeys(wanted.metrics))
     found = Scored()
-    for metric in metrics:
-        if why := ports.scorer.missing(metric, wanted.sentence_model):
-            found.unavailable[metric] = why
-    _computed(
-        [m for m in metrics if m not in found.unavailable and not is_judged(m)], items, wanted, ports, watch, found
-    )
-    for metric in metrics:
-        if is_judged(metric):
-            assert wanted.judge is not None, "the spec was checked"
-            try:
-                found.scores[metric] = Judging(metric, wanted.judge, ports.judge, watch, shelf, shared).scores(items)
-            except Permanent as exc:
-                if exc.code != "deployment_unknown":
-                    raise
-                found.unavailable[metric] = exc.message
+    missing = {metric: ports.scorer.missing(metric, wanted.sentence_model) for metric in metrics}
+    found.unavailable.update({metric: why for metric, why in missing.items() if why})
+    computed = [metric for metric in metrics if metric not in found.unavailable and not is_judged(metric)]
+    judged: dict[Metric, list[list[Score]]] = {}
+    for metric in filter(is_judged, metrics):
+        try:
+            judged[metric] = _judged(metric, asked, wanted, ports.judge, watch, shelf, shared)
+        except Permanent as exc:
+            if exc.code != "deployment_unknown":
+                raise
+            found.unavailable[metric] = exc.message
+    found.values.update({metric: Numbers() for metric in (*computed, *judged)})
+    for chunk in _chunks(asked, watch):
+        scores = _computed(computed, [item_of(instance) for instance in chunk.values()], wanted, ports, watch)
+        done = len(next(iter(found.values.values()), ()))
+        scores |= {metric: rows[done : done + len(chunk)] for metric, rows in judged.items()}
+        for number, instance in enumerate(chunk.values()):
+            write(instance, {metric: rows[number] for metric, rows in scores.items()})
+        for metric, rows in scores.items():
+            found.values[metric].extend(map(values_of, rows))
+        take(chunk)
     return found
 
 
+def _chunks(asked: Iterable[tuple[str, Instance]], watch: Watch) -> Iterator[dict[str, Instance]]:
+    done, total, source = 0, sum(1 for _ in asked), iter(asked)
+    while chunk := dict(islice(source, CHUNK)):
+        yield chunk
+        watch.progress(done, total)
+        done += len(chunk)
+
+
 def _computed(
-    metrics: Sequence[Metric], items: Sequence[Item], wanted: EvaluateSpec, ports: Ports, watch: Watch, found: Scored
-) -> None:
+    metrics: Sequence[Metric], items: Sequence[Item], wanted: EvaluateSpec, ports: Ports, watch: Watch
+) -> dict[Metric, list[list[Score]]]:
     """All metrics of a chunk before the next chunk: several look at the same reading of a text."""
-    for start in range(0, len(items), CHUNK):
-        chunk = items[start : start + CHUNK]
-        for metric in metrics:
-            watch.check()
-            found.scores.setdefault(metric, []).extend(ports.scorer.score(metric, chunk, wanted.sentence_model))
-        watch.progress(start, len(items))
+    found: dict[Metric, list[list[Score]]] = {}
     for metric in metrics:
-        found.scores.setdefault(metric, [])
+        watch.check()
+        found[metric] = ports.scorer.score(metric, items, wanted.sentence_model)
+    return found
+
+
+def _judged(
+    metric: Metric,
+    asked: Iterable[tuple[str, Instance]],
+    wanted: EvaluateSpec,
+    judge: Judge,
+    watch: Watch,
+    shelf: Shelf,
+    shared: Shelf,
+) -> list[list[Score]]:
+    """One window over all hints, before anything is computed here: a judge that pauses costs no computing again. Texts
+    and scores of all hints are held meanwhile."""
+    assert wanted.judge is not None, "the spec was checked"
+    items = [item_of(instance) for _, instance in asked]
+    return Judging(metric, wanted.judge, judge, watch, shelf, shared).scores(items)
 
 
 class Judging:

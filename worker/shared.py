@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from common.errors import ArtifactLost
 from common.job import Pointer
@@ -41,6 +42,12 @@ class SharedShelf:
     def kept(self) -> dict[str, str]:
         return self._desk.shared(self._name)
 
+    def kept_ids(self) -> set[str]:
+        return self._desk.shared_ids(self._name)
+
+    def kept_of(self, keys: Sequence[str]) -> dict[str, str]:
+        return self._desk.shared_of(self._name, keys)
+
     def clear(self) -> None:
         self._desk.unshare(self._name)
 
@@ -65,28 +72,29 @@ class Turn:
         self._desk.progress(done, total)
 
 
-def once(name: str, artifacts: Artifacts, desk: Desk, make: Callable[[Turn], bytes]) -> bytes:
-    """The file that `make` makes, made once for all jobs: a crash loses no piece of it. Raises Busy."""
+def once(name: str, artifacts: Artifacts, desk: Desk, folder: Path, make: Callable[[Turn], Path]) -> Path:
+    """The file that `make` makes, made once for all jobs, or a copy in `folder`: a crash loses no piece of it. Raises
+    Busy."""
     made = SharedShelf(desk, f"made:{name}")
-    data = _found(made, artifacts)
-    if data is not None:
-        return data
+    path = _found(made, artifacts, folder)
+    if path is not None:
+        return path
     if not desk.alone(name):
         raise Busy
     turn = Turn(desk, name)
-    data = _found(made, artifacts) or make(turn)
-    made.keep({"artifact": json.dumps(artifacts.put(data).dump())})
+    path = _found(made, artifacts, folder) or make(turn)
+    made.keep({"artifact": json.dumps(artifacts.put_file(path).dump())})
     turn.shelf.clear()
-    return data
+    return path
 
 
-def _found(made: SharedShelf, artifacts: Artifacts) -> bytes | None:
+def _found(made: SharedShelf, artifacts: Artifacts, folder: Path) -> Path | None:
     raw = made.kept().get("artifact")
     if raw is None:
         return None
     pointer = json.loads(raw)
     try:
-        return artifacts.get(Pointer(pointer["sha256"], pointer["size"]))
+        return artifacts.local(Pointer(pointer["sha256"], pointer["size"]), ".json", folder)
     except ArtifactLost:
         made.clear()
         return None

@@ -233,6 +233,12 @@ class FakeDesk:
     def shared(self, name: str) -> dict[str, str]:
         return dict(self.shelves.get(name, {}))
 
+    def shared_ids(self, name: str) -> set[str]:
+        return set(self.shelves.get(name, {}))
+
+    def shared_of(self, name: str, keys: Sequence[str]) -> dict[str, str]:
+        return {key: text for key, text in self.shared(name).items() if key in keys}
+
     def unshare(self, name: str) -> None:
         self.shelves.pop(name, None)
 

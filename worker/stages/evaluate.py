@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from pathlib import Path
 from typing import Any
 
-import orjson
 import structlog
 
 from common.backoff import full_jitter
@@ -21,7 +20,7 @@ from worker.scoring import Scored, score
 from worker.shared import Awaited, Busy
 from worker.statistics import summary
 from worker.window import Resting
-from worker.written import item_of, values_of, write
+from worker.written import Instances, dataset, gathered
 
 log = structlog.get_logger(__name__)
 
@@ -31,42 +30,56 @@ BUSY_S = 5.0  #: between two looks at whether another job has made what this one
 
 
 def evaluate(job: Job, ports: Ports, desk: Desk) -> Outcome:
-    """Scores stand at each hint, under HintEval's names; their means, with n and interval, on the record."""
+    """Scores stand at each hint, under HintEval's names; their means, with n and interval, on the record.
+
+    Hints pass by chunk by chunk, from file to file: memory holds the numbers.
+    """
+    with ports.artifacts.scratch() as folder:
+        try:
+            return _evaluate(job, ports, desk, folder)
+        except Busy:
+            return Snooze(BUSY_S, "another job asks the base model, or scores its hints, for both")
+        except Held as exc:
+            return Snooze(FAR_S, str(exc))
+        except Awaited as exc:
+            return Snooze(AWAITED_S, str(exc))
+        except Resting as exc:
+            return Snooze(full_jitter(1, after_s=exc.after_s), f"the model paused: {exc.message}")
+
+
+def _evaluate(job: Job, ports: Ports, desk: Desk, folder: Path) -> Outcome:
     pointer = job.pointer("hints")
     assert pointer is not None, "a generated job has hints"
-    try:
-        base, lacking = _baseline(job, ports, desk)
-        subset: dict[str, Any] = orjson.loads(ports.artifacts.get(pointer))
-        items = [item_of(instance) for instance in subset["instances"].values()]
-        scored = score(items, job.spec.evaluate, ports, desk, desk, candidates_shelf(job, desk))
-    except Busy:
-        return Snooze(BUSY_S, "another job asks the base model, or scores its hints, for both")
-    except Held as exc:
-        return Snooze(FAR_S, str(exc))
-    except Awaited as exc:
-        return Snooze(AWAITED_S, str(exc))
-    except Resting as exc:
-        return Snooze(full_jitter(1, after_s=exc.after_s), f"the model paused: {exc.message}")
-    write(subset, scored)
+    base, lacking = _baseline(job, ports, desk, folder)
+    hints = Instances(ports.artifacts.local(pointer, ".json", folder))
+    scores = folder / "scores.json"
+    with scores.open("wb") as file, gathered(file, job.spec.dataset.test) as take:
+        scored = score(hints, job.spec.evaluate, ports, desk, desk, candidates_shelf(job, desk), take)
     found: dict[str, Any] = {
         "scores": _summaries(job, scored),
         "comparison": compare(job, scored, base) if base else None,
         "baseline": base.name if base else None,
         "unavailable": {**scored.unavailable, **lacking} or None,
     }
-    result = ports.artifacts.put(_dataset(job, subset, base, {**found, "losses": _losses(job, ports)}))
+    head = _head(job, {**found, "losses": _losses(job, ports)})
+    subsets = {job.spec.dataset.test: Instances(scores)}
+    if base is not None:
+        subsets[f"{job.spec.dataset.test}-baseline"] = base.hints
+    results = folder / "results.json"
+    with results.open("wb") as file:
+        file.writelines(dataset(head, subsets))
     facts = {name: value for name, value in found.items() if value is not None or name in job.facts}
-    return Advance(JobState.SUCCEEDED, {**facts, "results": result.dump()})
+    return Advance(JobState.SUCCEEDED, {**facts, "results": ports.artifacts.put_file(results).dump()})
 
 
-def _baseline(job: Job, ports: Ports, desk: Desk) -> tuple[Baseline | None, dict[str, str]]:
+def _baseline(job: Job, ports: Ports, desk: Desk, folder: Path) -> tuple[Baseline | None, dict[str, str]]:
     """The base model's part, where it is wanted; or why it cannot be had. What the tuned one did is kept either way."""
     spec = job.spec
     if not spec.evaluate.baseline:
         return None, {}
     name = answers_as(spec)
     try:
-        return baseline(job, ports, desk, name), {}
+        return baseline(job, ports, desk, name, folder), {}
     except Permanent as exc:
         if exc.code != "deployment_unknown":
             raise
@@ -84,27 +97,21 @@ def _losses(job: Job, ports: Ports) -> dict[str, Any] | None:
 
 def _summaries(job: Job, scored: Scored) -> dict[str, dict[str, Any]]:
     return {
-        metric: summary(values_of(scored.scores[metric]), job.spec.dataset.seed)
-        if metric in scored.scores
+        metric: summary(scored.values[metric], job.spec.dataset.seed)
+        if metric in scored.values
         else {"mean": None, "n": 0, "unavailable": scored.unavailable[metric]}
         for metric in dict.fromkeys(job.spec.evaluate.metrics)
     }
 
 
-def _dataset(job: Job, subset: dict[str, Any], base: Baseline | None, found: dict[str, Any]) -> bytes:
-    """A whole HintEval data set, as `Dataset.load_json` reads it; what made it stands in its metadata."""
+def _head(job: Job, found: dict[str, Any]) -> dict[str, Any]:
+    """A data set without its subsets; what made it stands in its metadata."""
     facts = {name: job.facts.get(name) for name in ("file_id", "run_id", "output_name", "deployment", "counts")}
     about = {"job": job.id, "name": job.name, "spec": job.spec_json, "made_by": versions(), **found, **facts}
-    subsets = {subset["name"]: subset}
-    if base is not None:
-        name = f"{subset['name']}-baseline"
-        subsets[name] = {**base.subset, "name": name}
-    document = {
+    return {
         "name": job.name,
         "version": "1",
         "description": f"Hints that {job.deployment} generated, by hintrelay job {job.id}.",
         "url": "",
         "metadata": {"hintrelay": about},
-        "subsets": subsets,
     }
-    return json.dumps(document, indent=1).encode("ascii")  # ASCII: load_json reads with the locale's encoding

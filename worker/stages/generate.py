@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from common.backoff import full_jitter
 from common.dataset import rows
 from common.errors import Permanent, Transient
-from common.job import Job, Pointer
+from common.job import Job
 from common.outcomes import Advance, Outcome, Reject, Snooze
 from common.states import JobState
 from worker.asking import Hinted, ask
 from worker.ports import Desk, Ports
 from worker.window import Resting
-from worker.written import Questions
+from worker.written import Instances
 
 
 def generate(job: Job, ports: Ports, desk: Desk) -> Outcome:
@@ -22,9 +21,15 @@ def generate(job: Job, ports: Ports, desk: Desk) -> Outcome:
 
     Questions are read as they are asked, answers as they are written: memory holds their ids and what is under way.
     """
+    pointer = job.pointer("questions")
+    assert pointer is not None, "a prepared job has questions"
+    with ports.artifacts.scratch() as folder:
+        return _generate(job, ports, desk, Instances(ports.artifacts.local(pointer, ".json", folder)), folder)
+
+
+def _generate(job: Job, ports: Ports, desk: Desk, asked: Instances, folder: Path) -> Outcome:
     spec, name = job.spec, job.deployment
     assert name is not None, "a deployed job has a name"
-    asked = Questions(job, ports)
     stored = desk.kept_ids()
     ids = [row_id for row_id, _ in asked]
     done, total = sum(row_id in stored for row_id in ids), len(ids)
@@ -49,17 +54,12 @@ def generate(job: Job, ports: Ports, desk: Desk) -> Outcome:
         # it gets on: that is waiting, not failing
         return Snooze(full_jitter(1, after_s=exc.after_s), f"the model paused: {exc.message}")
     hinted = Hinted(asked, desk.kept_of, spec.dataset.test)
-    hints = _put(hinted, ports)
+    path = folder / "hints.json"
+    with path.open("wb") as file:
+        file.writelines(hinted)
+    hints = ports.artifacts.put_file(path)
     counts = {**(job.facts.get("counts") or {}), **hinted.counts}
     return Advance(JobState.GENERATED, {"hints": hints.dump(), "counts": counts})
-
-
-def _put(hinted: Hinted, ports: Ports) -> Pointer:
-    with tempfile.TemporaryDirectory(prefix="hintrelay-") as folder:
-        path = Path(folder) / "hints.json"
-        with path.open("wb") as file:
-            file.writelines(hinted)
-        return ports.artifacts.put_file(path)
 
 
 def _start_again(why: str, name: str) -> Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,9 +34,9 @@ def prepare(job: Job, ports: Ports, desk: Desk) -> Outcome:
     Rows pass by one after the other: memory does not grow with the data set, but for its ids.
     """
     spec = job.spec
-    with tempfile.TemporaryDirectory(prefix="hintrelay-") as folder:
+    with ports.artifacts.scratch() as folder:
         try:
-            made = prepared_once(job, ports, desk, Path(folder), lambda data, turn: _make(data, job, ports, turn))
+            made = prepared_once(job, ports, desk, folder, lambda data, turn: _make(data, job, ports, turn))
         except InvalidSpec as exc:
             return Reject(exc.message, code=exc.code)
         except Busy:
@@ -51,8 +50,7 @@ def prepare(job: Job, ports: Ports, desk: Desk) -> Outcome:
 def _make(data: Path, job: Job, ports: Ports, turn: Turn) -> Made:
     spec = job.spec
     chosen = select(data, spec.dataset, line_of(spec), turn.check)
-    with tempfile.TemporaryDirectory(prefix="hintrelay-") as made:
-        folder = Path(made)
+    with ports.artifacts.scratch() as folder:
         write_training(chosen, spec, folder / "training.jsonl")
         turn.check()
         _write_questions(chosen, spec, folder / "questions.json")

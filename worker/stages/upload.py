@@ -59,7 +59,8 @@ def _sent(pointer: Pointer, turn: Turn, ports: Ports) -> str:
         turn.check()  # a large file takes longer than a turn lasts
         turn.progress(done, total)
 
-    return ports.platform.upload(ports.artifacts.local(pointer, ".jsonl"), progress)
+    with ports.artifacts.scratch() as folder:
+        return ports.platform.upload(ports.artifacts.local(pointer, ".jsonl", folder), progress)
 
 
 def _verdict(file_id: str, ports: Ports, desk: Desk) -> Outcome:

@@ -41,12 +41,15 @@ def test_equal_bytes_are_one_file_under_their_hash(kept: ArtifactStore, root: Pa
 @pytest.mark.parametrize("data", [b"", b"x", b"\x00" * 3_000_000])
 def test_what_is_put_is_what_is_got(kept: ArtifactStore, data: bytes) -> None:
     assert kept.get(kept.put(data)) == data
-    assert kept.local(kept.put(data), ".jsonl").read_bytes() == data
+    with kept.scratch() as folder:
+        assert kept.local(kept.put(data), ".jsonl", folder).read_bytes() == data
 
 
-def test_a_damaged_artifact_is_refused_set_aside_and_can_be_stored_again(kept: ArtifactStore, root: Path) -> None:
+def test_a_damaged_artifact_is_refused_set_aside_and_can_be_stored_again(
+    kept: ArtifactStore, root: Path, tmp_path: Path
+) -> None:
     pointer = kept.put(b"hints")
-    for read in (kept.get, lambda p: kept.local(p, ".jsonl")):
+    for read in (kept.get, lambda p: kept.local(p, ".jsonl", tmp_path)):
         next(path for path in files(root) if path.suffix != ".damaged").write_bytes(b"HINTS")
         with pytest.raises(ArtifactLost, match=f"{pointer.sha256[:12]} is damaged: its content has another hash"):
             read(pointer)
@@ -54,10 +57,10 @@ def test_a_damaged_artifact_is_refused_set_aside_and_can_be_stored_again(kept: A
         assert kept.get(pointer) == b"hints"
 
 
-def test_an_artifact_that_is_absent_is_said_to_be(kept: ArtifactStore, root: Path) -> None:
+def test_an_artifact_that_is_absent_is_said_to_be(kept: ArtifactStore, root: Path, tmp_path: Path) -> None:
     pointer = kept.put(b"hints")
     files(root)[0].unlink()
-    for read in (kept.get, lambda p: kept.local(p, ".jsonl")):
+    for read in (kept.get, lambda p: kept.local(p, ".jsonl", tmp_path)):
         with pytest.raises(ArtifactLost, match=f"artifact {pointer.sha256[:12]} is not in"):
             read(pointer)
 
@@ -69,12 +72,25 @@ def test_a_file_cut_short_is_written_again(kept: ArtifactStore, root: Path) -> N
     assert kept.get(pointer) == b"hints"
 
 
-def test_a_local_copy_is_made_once(kept: ArtifactStore, root: Path, tmp_path: Path) -> None:
+def test_a_local_copy_is_named_by_its_hash_and_goes_with_its_folder(kept: ArtifactStore, tmp_path: Path) -> None:
     pointer = kept.put(b"hints")
-    first = kept.local(pointer, ".jsonl")
-    files(root)[0].unlink()
-    assert kept.local(pointer, ".jsonl") == first
-    assert files(tmp_path / "scratch") == [first]
+    with kept.scratch() as folder:
+        assert kept.local(pointer, ".jsonl", folder).name == f"hintrelay-{pointer.sha256[:32]}.jsonl"
+    assert files(tmp_path / "scratch") == []
+
+
+def test_a_damaged_copy_leaves_nothing(kept: ArtifactStore, root: Path, tmp_path: Path) -> None:
+    pointer = kept.put(b"hints")
+    files(root)[0].write_bytes(b"HINTS")
+    with pytest.raises(ArtifactLost), kept.scratch() as folder:
+        kept.local(pointer, ".jsonl", folder)
+    assert files(tmp_path / "scratch") == []
+
+
+def test_where_no_folder_can_be_made_it_is_tried_again(kept: ArtifactStore, tmp_path: Path) -> None:
+    (tmp_path / "scratch").write_bytes(b"a file")
+    with pytest.raises(Transient, match="no scratch folder can be made"), kept.scratch():
+        pass
 
 
 def test_a_file_half_written_is_never_seen_and_leaves_nothing(
