@@ -26,7 +26,7 @@ _rounds = itertools.count()
 @contextmanager
 def subjects(options: Options) -> Iterator[list[Subject]]:
     """One file for all: shared/data/wikihint over and over, as HintEval writes it."""
-    rows = options.count(30_000, 100_000)
+    rows = options.count(10_000, 100_000)
     compact = data.write(options.folder / "prepare" / "compact.json", train=rows, test=10)
     source = compact.with_name("rows.json")
     _told([sys.executable, str(peers.SCRIPTS / "preparing.py"), "store", str(compact), str(source)], {})
@@ -83,7 +83,7 @@ def judge(table: Table) -> list[Verdict]:
 BENCHMARK = Benchmark(
     name="prepare",
     title="A large data set into a training file",
-    about="HintEval JSON in, training file out, imports not counted. The bare copy is as fast as JSON can be.",
+    about="HintEval JSON in, training file out, imports not counted. The bare copy holds it all in memory.",
     columns=[
         Column("rows_per_s", "rows/s", "1/s", 0),
         Column("seconds", "time", "s", 2),

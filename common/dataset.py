@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +12,6 @@ from common.gates import garbled
 
 PICKLES = (".pickle", ".pkl", ".gz", ".joblib")
 _PLAIN = bytes(range(0x20, 0x7F))
-_ANSWER, _HINT = itemgetter("answer"), itemgetter("hint")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,99}")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]+")  # all of them but those that are white space
 _TEMPLATE_TOKEN = re.compile(r"<\|[a-z_0-9]+\|>|<s>|</s>|\[/?INST\]")
@@ -56,14 +54,14 @@ def refuse_pickle(source: str, head: bytes = b"") -> None:
 def row(row_id: str, instance: dict[str, Any], source: str) -> Row:
     """An instance as a row. Raises InvalidSpec for one that is not HintEval's."""
     try:
-        texts = list(map(_ANSWER, instance.get("answers") or ()))
+        texts = [answer["answer"] for answer in instance.get("answers") or ()]
         answers = len(texts)
-        texts.extend(map(_HINT, instance.get("hints") or ()))
+        texts += [hint["hint"] for hint in instance.get("hints") or ()]
         texts.append(instance["question"]["question"])
         joined = " ".join(texts)
         garbage = "" if joined.isascii() else next(filter(garbled, texts), "")
         if not _is_clean(joined):
-            texts = list(map(clean, texts))
+            texts = [clean(text) for text in texts]
     except (KeyError, TypeError, AttributeError) as exc:
         raise InvalidSpec(
             f"dataset.source: instance {row_id!r} of {source} is not HintEval's: it needs question.question, "
@@ -76,9 +74,8 @@ def row(row_id: str, instance: dict[str, Any], source: str) -> Row:
 def _is_clean(joined: str) -> bool:
     """Whether each of the texts, with a space between, is what `clean` would make of it, as most are; False may be
     wrong, True is not: a space at the end of one would stand beside that between."""
-    if not joined.isascii() or joined.encode().translate(None, _PLAIN):
-        return False
-    return "  " not in joined and joined.strip() == joined
+    plain = not joined.encode().translate(None, _PLAIN) if joined.isascii() else joined.isprintable()
+    return plain and "  " not in joined and joined.strip() == joined
 
 
 def rows(found: Iterable[tuple[str, dict[str, Any]]], source: str) -> Iterator[Row]:
