@@ -35,6 +35,7 @@ _STYLE: dict[str, Any] = {
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.unicode_minus": True,
+    "axes.labelpad": 9,  # a browser's font may be wider than the one that places were measured with
     "grid.linewidth": 0.6,
     "grid.color": LINE,
     "xtick.major.size": 0,

@@ -146,9 +146,10 @@ def test_what_orjson_will_not_take_is_written_all_the_same(capsys: pytest.Captur
     assert json.loads(capsys.readouterr().out) == odd
 
 
-def test_ends_are_listed_in_the_order_in_which_they_came(run: Run, job_store: Store, clock: MovableClock) -> None:
-    older, younger = made(job_store), made(job_store)
+def test_ends_are_listed_in_the_order_in_which_they_came(run: Run, redis: Client, clock: MovableClock) -> None:
+    store = Store(redis, url="redis://fake", actor="tester", clock=clock)
+    older, younger = made(store), made(store)
     for job_id in (younger, older):
         clock.forward(1000)
-        assert job_store.move(job_id, JobState.ACCEPTED, JobState.CANCELLED)
+        assert store.move(job_id, JobState.ACCEPTED, JobState.CANCELLED)
     assert [job["job"] for job in loaded(run("ls", "--state", "cancelled", "-o", "json"))] == [younger, older]
