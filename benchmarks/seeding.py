@@ -24,7 +24,7 @@ from worker.stopping import StopFlag
 BATCH = 1000
 LOOK_MS = 60_000
 NAME = "wikihint-lr-3f9a01"
-TOLD = {"training", "counts", "file_id", "run_id", "output_name"}  #: facts that events tell
+TOLD = {"counts", "file_id", "run_id", "output_name"}  #: facts that events tell
 
 
 def bring(

@@ -6,15 +6,17 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 from common.claims import Claimed, Claims, Refusal, Take
 from common.connection import Client, reaching
-from common.drafts import Drafts, NewJob
+from common.drafts import Drafts, Group, NewJob
 from common.errors import Conflict
 from common.flight import Flight
 from common.job import Job, Lease, encode
 from common.keys import Keys
+from common.overlap import one_ahead
 from common.pipeline import queue_of
 from common.printable import storable
 from common.records import Clock
@@ -67,30 +69,30 @@ class Store(Claims):
         stored: list[Stored] = []
         drafts = Drafts()
         look_ms = self.nudge_ms if first_look_ms is None else first_look_ms
-        for start in range(0, len(jobs), BATCH):
-            batch = jobs[start : start + BATCH]
-            for job, (word, job_id) in zip(batch, self._create(drafts, batch, look_ms), strict=True):
-                while word == "taken":  # two jobs drew the same 8 hex digits
-                    ((word, job_id),) = self._create(drafts, [job], look_ms)
-                if word == "conflict":
-                    raise Conflict(
-                        f"the key {job.key!r} belongs to job {job_id}, which has another spec or other data",
-                        hint="use another key, or submit what was submitted before",
-                    )
-                stored.append(Stored(job_id, word == "created"))
+        batches = [jobs[start : start + BATCH] for start in range(0, len(jobs), BATCH)]
+        answers = one_ahead(batches, drafts.groups, lambda groups: self._create(groups, look_ms))
+        for job, (word, job_id) in zip(jobs, chain.from_iterable(answers), strict=True):
+            while word == "taken":  # two jobs drew the same 8 hex digits
+                ((word, job_id),) = self._create(drafts.groups([job]), look_ms)
+            if word == "conflict":
+                raise Conflict(
+                    f"the key {job.key!r} belongs to job {job_id}, which has another spec or other data",
+                    hint="use another key, or submit what was submitted before",
+                )
+            stored.append(Stored(job_id, word == "created"))
         return stored
 
-    def _create(self, drafts: Drafts, jobs: Sequence[NewJob], look_ms: int) -> list[tuple[str, str]]:
+    def _create(self, groups: Sequence[Group], look_ms: int) -> list[tuple[str, str]]:
         """One round trip: a script call for each run of jobs that share a batch and a base spec, all or none."""
-        groups = drafts.groups(jobs)
         head = [self._now(), look_ms, self._kept, self.actor]
-        answers = self._run(
-            lambda pipe: [
-                self._scripts.create(client=pipe, keys=group.keys, args=[*head, *group.shared, *group.args])
-                for group in groups
-            ],
-            whole=True,
-        )
+        calls = [(group.keys, [*head, *group.shared, *group.args]) for group in groups]
+        create = self._scripts.create
+        if len(calls) == 1:
+            with reaching(self.url), Flight(self.client) as flight:
+                flight.send(create, *calls[0])
+                answers = flight.land()
+        else:
+            answers = self._run(lambda pipe: [create(*call, client=pipe) for call in calls], whole=True)
         return [(word, job_id) for of_group in answers for word, job_id in of_group]
 
     def move(

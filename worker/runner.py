@@ -246,6 +246,5 @@ _TOLD = (
     "scores",
     "hints",
     "results",
-    "training",
     "unavailable",
 )
