@@ -25,6 +25,8 @@ SMALL, RUNNING, WARM = 3, 50, 2
 FEW = 50.0  #: a hundredth of the large batch; first come, first served would be nearly all of it
 CREW = [["platform,hints", "--concurrency", "1", "--road", "four"]] * 2
 UPLOADING = [["platform", "--road", "real"], ["platform", "--road", "real"], ["hints", "--road", "real"]]
+REQUESTS = 5  #: of a job from submit to training
+ALLOWED_S = 25  #: what the platform takes in this time is asked of it: less than half of a subject's limit
 _rounds = itertools.count()
 
 
@@ -65,7 +67,7 @@ def _paced(options: Options, rps: int, burst: int) -> Figures:
     """From submit to training, as `realistic` has it; the bytes of uploads do not count as requests."""
     from producer.bootstrap import build
 
-    folder, count = _folder(options), options.count(30, 100)
+    folder, count = _folder(options), min(options.count(30, 100), rps * ALLOWED_S // REQUESTS)
     source = data.write(folder / "rows.json", train=20, test=1)
     with (
         sandbox(folder, "--train-seconds", "36000", "--validate-seconds", "0") as (url, _),
