@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TypeVar
 
-Item, Made, Answer = TypeVar("Item"), TypeVar("Made"), TypeVar("Answer")
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+Answer = TypeVar("Answer")
 
 
-def one_ahead(items: Sequence[Item], make: Callable[[Item], Made], send: Callable[[Made], Answer]) -> Iterator[Answer]:
+def one_ahead(
+    items: Sequence[Item], make: Callable[[Item], Made], send: Callable[[Made], Answer]
+) -> Generator[Answer, None, None]:
     """The answers to what was made of each item, in their order. One is on its way at a time; none is sent after a
     failure, or before the answer to the last one was taken."""
     if len(items) == 1:  # nothing to overlap: no thread
