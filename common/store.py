@@ -85,14 +85,13 @@ class Store(Claims):
     def _create(self, groups: Sequence[Group], look_ms: int) -> list[tuple[str, str]]:
         """One round trip: a script call for each run of jobs that share a batch and a base spec, all or none."""
         head = [self._now(), look_ms, self._kept, self.actor]
-        calls = [(group.keys, [*head, *group.shared, *group.args]) for group in groups]
         create = self._scripts.create
-        if len(calls) == 1:
-            with reaching(self.url), Flight(self.client) as flight:
-                flight.send(create, *calls[0])
-                answers = flight.land()
-        else:
-            answers = self._run(lambda pipe: [create(*call, client=pipe) for call in calls], whole=True)
+        answers = self._run(
+            lambda pipe: [
+                create(client=pipe, keys=group.keys, args=[*head, *group.shared, *group.args]) for group in groups
+            ],
+            whole=True,
+        )
         return [(word, job_id) for of_group in answers for word, job_id in of_group]
 
     def move(

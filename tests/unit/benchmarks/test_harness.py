@@ -201,10 +201,14 @@ with ending_in_order(), Crew(Path(sys.argv[1])) as crew:
 """
 
 
+def _hear() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests in the background ignores it
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_what_a_benchmark_started_ends_with_it(tmp_path: Path, number: int) -> None:
     command = [sys.executable, "-c", ORPHANING, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]) as bench:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3], preexec_fn=_hear) as bench:
         assert bench.stdout is not None
         sleeper = psutil.Process(int(bench.stdout.readline()))
         os.kill(bench.pid, number)
