@@ -157,6 +157,10 @@ class Finding:
         self._hits[number] = example if len(self._hits) < EXAMPLES else ""
         self.near += near
 
+    def dump(self) -> list[tuple[int, str]]:
+        """What `add` was told of each row; of few with an example."""
+        return list(self._hits.items())
+
     def forget(self, number: int) -> None:
         self._hits.pop(number, None)
 

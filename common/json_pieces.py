@@ -29,6 +29,7 @@ class Cutter:
     """Of one object: how its members begin, and whether it is of use to know it."""
 
     def __init__(self) -> None:
+        self.key = ""  #: with which members begin
         self._misses = MISSES
         self._begins: re.Pattern[bytes] | None = None
 
@@ -44,17 +45,23 @@ class Cutter:
     def learn(self, value: Any) -> None:
         """Of a member that was read: others begin with the same key."""
         if self._begins is None and self._misses < MISSES and isinstance(value, dict) and value:
-            key = re.escape(orjson.dumps(next(iter(value))))
+            self.key = next(iter(value))
+            key = re.escape(orjson.dumps(self.key))
             space = rb"[ \t\r\n]*+"
             self._begins = re.compile(
                 rb"," + space + _KEY + space + rb":" + space + rb"\{" + space + key + space + rb":", re.DOTALL
             )
 
-    def members(self, window: bytes, at: int) -> tuple[Members, int] | None:
-        """The members that follow the one which ends at `at`, and where the last of them ends."""
+    def begins(self, window: bytes) -> int | None:
+        """The first comma in the window that may stand between two members."""
+        match = self._begins.search(window) if self._begins else None
+        return match.start() if match else None
+
+    def members(self, window: bytes, at: int, stop: int | None = None) -> tuple[Members, int] | None:
+        """The members that follow the one which ends at `at`, none beyond `stop`, and where the last of them ends."""
         first = _FIRST.match(window, at)
         if first is not None:
-            for cut in self._cuts(window, first.end()):
+            for cut in self._cuts(window, first.end(), stop):
                 found = _parsed(window[first.end() : cut])
                 if found:
                     self._misses = 0
@@ -62,10 +69,12 @@ class Cutter:
         self._misses += 1
         return None
 
-    def _cuts(self, window: bytes, start: int) -> list[int]:
+    def _cuts(self, window: bytes, start: int, stop: int | None) -> list[int]:
         """Commas that may stand between two members, the last one first."""
         assert self._begins is not None, "a member was seen"
         end = min(start + PIECE, len(window))
+        if stop is not None and start < stop <= end:
+            return [stop]
         for since in (max(start, end - TAIL), start):
             found = [match.start() for match in self._begins.finditer(window, since, end)]
             if found:

@@ -6,92 +6,21 @@ Memory grows by some 200 bytes a row (its id, and where its line stands); texts 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
-
-from common.dataset import Row, trainable
 from common.errors import InvalidSpec
-from common.gates import GATES, Finding, Overlap, first_leak, short, words
+from common.gates import GATES, Finding, Overlap
+from common.prompts import Format
 from common.spool import Spool
-from common.subset import CODES, KEPT, ODD, Subset, read_subsets
-from common.wording import Keys
+from common.subset import Subset
+from common.subsets import read_subsets
+from common.takers import Questions, Training
 
 if TYPE_CHECKING:
     from common.spec import DatasetSpec
-
-Render = Callable[[Row], bytes]
-
-
-class _Training:
-    """Of each row to train on: its line of the training file, what it is compared by, and what the gates found."""
-
-    def __init__(self, render: Render | None) -> None:
-        self._render = render
-        self.clear()
-
-    def clear(self) -> None:
-        self.lines, self.keys = Spool(), Keys()
-        self.found = {gate: Finding() for gate in GATES}
-
-    def take(self, first: int, found: Sequence[Row | None], instances: Iterable[Any]) -> bytearray:
-        if first < len(self.keys):
-            for finding in self.found.values():
-                finding.forget(first)
-        codes = bytearray(ODD if one is None else CODES[trainable(one)] for one in found)
-        of_use = [one if code == KEPT else None for code, one in zip(codes, found, strict=True)]
-        self.keys.put(first, of_use)
-        if self._render is not None:
-            self.lines.put(first, [b"" if one is None else self._render(one) for one in of_use])
-        self._look(first, of_use)
-        return codes
-
-    def _look(self, first: int, of_use: Sequence[Row | None]) -> None:
-        """What the gates find in one row alone."""
-        for number, one in enumerate(of_use, first):
-            if one is None:
-                continue
-            leak = first_leak(one.answer, words(one.answer), one.hints)
-            if leak:
-                self.found["answer_in_hint"].add(number, f"{one.id}: {one.answer!r} is in {short(leak)}")
-            if one.mojibake:
-                self.found["mojibake"].add(number, f"{one.id}: {short(one.mojibake)}")
-
-    def compare(self, kept: list[int], asked: Overlap, names: list[str]) -> None:
-        """Which of the rows are asked too."""
-        for number, question, answer in self.keys.alike(kept, asked):
-            same = asked.find(question, answer)
-            if same:
-                kind, other = same
-                example = f"{names[number]}: {'nearly ' if kind == 'near' else ''}{short(other)}"
-                self.found["overlap"].add(number, example, near=kind == "near")
-
-
-class _Questions:
-    """Of each question to ask: its instance, and what it is compared by."""
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        self.instances, self.keys = Spool(), Keys()
-
-    def take(self, first: int, found: Sequence[Row | None], instances: Iterable[Any]) -> bytearray:
-        codes = bytearray(ODD if one is None else CODES[_askable(one)] for one in found)
-        of_use = [one if code == KEPT else None for code, one in zip(codes, found, strict=True)]
-        self.keys.put(first, of_use)
-        pieces = [b"" if one is None else orjson.dumps(whole) for one, whole in zip(of_use, instances, strict=True)]
-        self.instances.put(first, pieces)
-        return codes
-
-
-def _askable(found: Row) -> str:
-    if found.question and found.answer:
-        return ""
-    return "no_answer" if found.question else "no_question"
 
 
 @dataclass(slots=True)
@@ -124,12 +53,13 @@ class Selection:
 def select(
     path: Path,
     wanted: DatasetSpec,
-    render: Render | None = None,
+    form: Format | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Selection:
     """Raises InvalidSpec when the file is no HintEval JSON, nothing is left to train on or to ask, or a gate blocks;
-    OSError when it cannot be read. `render` makes a row's line of the training file; `check` is called now and then."""
-    training, questions = _Training(render), _Questions()
+    OSError when it cannot be read. `form` is that of a line of the training file; without it none is made.
+    `check` is called now and then."""
+    training, questions = Training(form), Questions()
     train = Subset("train", wanted.train, wanted.source, training)
     test = Subset("test", wanted.test, wanted.source, questions)
     names = read_subsets(path, wanted.source, (train, test), check)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO
+from zlib import crc32
 
 from common.dataset import Row
 from common.gates import Overlap, words
@@ -14,12 +16,15 @@ _LEFT_OUT = bytes(byte for byte in range(128) if not (chr(byte).isalnum() or chr
 _BETWEEN = _LEFT_OUT.replace(b"\n", b"")
 
 
-class Keys:
-    """Question and answer of each row, by number. Memory is 32 bytes a row."""
+Dumped = dict[str, list[list[int]]]
 
-    def __init__(self) -> None:
-        self._texts = Spool()
-        self._questions, self._answers = array("q"), array("q")
+
+class Keys:
+    """Question and answer of each row, by number. Memory is 25 bytes a row."""
+
+    def __init__(self, texts: BinaryIO | None = None) -> None:
+        self._texts = Spool(texts)
+        self._questions, self._answers = array("I"), array("I")
 
     def __len__(self) -> int:
         return len(self._texts)
@@ -28,8 +33,19 @@ class Keys:
         """As a Spool's; of None nothing is compared."""
         self._texts.put(first, [b"" if row is None else f"{row.question}\n{row.answer}".encode() for row in rows])
         after = first + len(rows)
-        self._questions[first:after] = array("q", _marks(["" if row is None else row.question for row in rows]))
-        self._answers[first:after] = array("q", _marks(["" if row is None else row.answer for row in rows]))
+        self._questions[first:after] = array("I", _marks(["" if row is None else row.question for row in rows]))
+        self._answers[first:after] = array("I", _marks(["" if row is None else row.answer for row in rows]))
+
+    def dump(self) -> Dumped:
+        """For who adopts them; the texts are in the file then."""
+        return {"at": self._texts.dump(), "marks": [self._questions.tolist(), self._answers.tolist()]}
+
+    def adopt(self, first: int, dumped: Dumped, texts: BinaryIO) -> None:
+        """Those of other rows follow, whose texts are in a file."""
+        self._texts.adopt(first, texts, dumped["at"])
+        questions, answers = dumped["marks"]
+        self._questions[first:] = array("I", questions)
+        self._answers[first:] = array("I", answers)
 
     def texts(self, numbers: Iterable[int]) -> Iterator[tuple[str, str]]:
         """(question, answer) of rows."""
@@ -50,12 +66,20 @@ def _marks(texts: Sequence[str]) -> list[int]:
     """The `mark` of each. None has a line end in it."""
     together = "\n".join(texts)
     if together.isascii():
-        return list(map(hash, together.encode().translate(_KEPT, _BETWEEN).split(b"\n")))
-    return list(map(mark, texts))
+        return _plain_marks(together)
+    marks = _plain_marks("\n".join([text if text.isascii() else "" for text in texts]))
+    for number, text in enumerate(texts):
+        if not text.isascii():
+            marks[number] = mark(text)
+    return marks
+
+
+def _plain_marks(together: str) -> list[int]:
+    return list(map(crc32, together.encode().translate(_KEPT, _BETWEEN).split(b"\n")))
 
 
 def mark(text: str) -> int:
-    """Equal for texts of equal words: a hash of their letters without what is between the words."""
+    """Equal for texts of equal words, in any process: a checksum of their letters without what is between the words."""
     if text.isascii():
-        return hash(text.encode().translate(_KEPT, _LEFT_OUT))
-    return hash(words(text).replace(" ", "").encode())
+        return crc32(text.encode().translate(_KEPT, _LEFT_OUT))
+    return crc32(words(text).replace(" ", "").encode())

@@ -14,7 +14,7 @@ from common.quotes import Quote
 from common.selection import select
 from common.sharing import Sharing
 from common.spec import FinetuneSpec
-from common.training import line_of, write_training
+from common.training import write_training
 from producer.planning import Checked, Planned
 
 Say = Callable[[str], None]
@@ -87,7 +87,7 @@ def _hardware(model: str, config: str, hardware: str, quotes: Quotes, say: Say) 
 
 def _uploaded(row: Planned, path: Path, quotes: Quotes) -> str:
     assert row.data is not None, "only data at hand is uploaded"
-    chosen = select(path, row.spec.dataset, line_of(row.spec))
+    chosen = select(path, row.spec.dataset, row.spec.finetune.format)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"hintrelay-{row.data.sha256[:32]}.jsonl"  # as the worker names it
         write_training(chosen, row.spec, file)

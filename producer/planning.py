@@ -14,7 +14,7 @@ from common.reuse import run_fingerprint
 from common.selection import select
 from common.sharing import Sharing, leads_to_a_model
 from common.spec import DatasetSpec, JobSpec
-from common.training import line_of, measured
+from common.training import measured
 
 Checked = Sequence[tuple[JobSpec, Path | None]]
 Counts = dict[str, int]
@@ -63,7 +63,7 @@ def measure(checked: Checked) -> list[Data | None]:
     for spec, path in checked:
         which = (spec.dataset, spec.finetune.format)
         if path is not None and which not in made:
-            chosen = select(path, spec.dataset, line_of(spec))
+            chosen = select(path, spec.dataset, spec.finetune.format)
             file = measured(chosen, spec)
             made[which] = Data(chosen.counts, file.sha256, file.size, chosen.findings)
         found.append(made[which] if path is not None else None)

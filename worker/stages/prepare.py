@@ -13,7 +13,7 @@ from common.job import Job
 from common.outcomes import Advance, Outcome, Reject, Snooze
 from common.selection import Selection, select
 from common.states import JobState
-from common.training import line_of, write_training
+from common.training import write_training
 from worker.ports import Desk, Ports
 from worker.preparation import Made, prepared_once
 from worker.readiness import blocked, unavailable
@@ -49,7 +49,7 @@ def prepare(job: Job, ports: Ports, desk: Desk) -> Outcome:
 
 def _make(data: Path, job: Job, ports: Ports, turn: Turn) -> Made:
     spec = job.spec
-    chosen = select(data, spec.dataset, line_of(spec), turn.check)
+    chosen = select(data, spec.dataset, spec.finetune.format, turn.check)
     with ports.artifacts.scratch() as folder:
         write_training(chosen, spec, folder / "training.jsonl")
         turn.check()

@@ -12,7 +12,7 @@ from common.dataset import clean, is_name, is_url, refuse_pickle, rows
 from common.errors import InvalidSpec
 from common.selection import Selection, select
 from common.spec import DatasetSpec, JobSpec
-from common.training import line_of, measured, write_training
+from common.training import measured, write_training
 
 GOLDEN = "07f52a8091ecd8ec1afaea937180ce1a93ba718caf4394c2b776b3f63edbf7d1"
 SAMPLE = Path(__file__).parents[3] / "producer" / "sample" / "hints-60.json"
@@ -48,8 +48,8 @@ class Chooser:
 
     def __call__(self, document: Any, spec: JobSpec | None = None, **given: Any) -> Selection:
         self._path.write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
-        render = line_of(spec) if spec else None
-        return select(self._path, spec.dataset if spec else wanted(**given), render)
+        form = spec.finetune.format if spec else None
+        return select(self._path, spec.dataset if spec else wanted(**given), form)
 
     def fault(self, document: Any, **given: Any) -> str:
         with pytest.raises(InvalidSpec) as caught:
@@ -70,7 +70,7 @@ def test_the_shipped_sample_is_read_whole(tmp_path: Path) -> None:
     spec = JobSpec.parse(
         {"version": 1, "dataset": {"source": "hints-60.json"}, "finetune": {"model": "a/b"}, "name": "x"}
     )
-    chosen = select(SAMPLE, spec.dataset, line_of(spec))
+    chosen = select(SAMPLE, spec.dataset, spec.finetune.format)
     assert {name: chosen.counts[name] for name in ("train_rows", "test_questions")} == {
         "train_rows": 48,
         "test_questions": 12,

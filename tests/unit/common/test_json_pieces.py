@@ -66,7 +66,7 @@ def pieces_of(size: int) -> Iterator[None]:
 def outcome(path: Path) -> object:
     """All that a selection tells; or the sentence that refuses it."""
     try:
-        chosen = select(path, DatasetSpec(source="x.json"), lambda row: repr(row).encode() + b"\n")
+        chosen = select(path, DatasetSpec(source="x.json"), "messages")
     except InvalidSpec as exc:
         return exc.message
     examples = {gate: finding.examples for gate, finding in chosen.findings.items()}

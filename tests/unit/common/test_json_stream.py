@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common import json_stream
-from common.json_stream import OPENED, BadJson, Trail, members
+from common import json_reader
+from common.json_reader import BadJson
+from common.json_stream import OPENED, Trail, members
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
 values = st.recursive(
@@ -51,7 +52,7 @@ def test_the_members_make_the_document(
     path = tmp_path / "file.json"
     path.write_text(json.dumps(document, indent=indent, ensure_ascii=ascii_only), "utf-8")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_stream, "CHUNK", chunk)
+        patch.setattr(json_reader, "CHUNK", chunk)
         assert whole(path) == document
 
 

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.dataset import Row
+from common.lines import line_of
 from common.prompts import Format, training_row
-from common.spec import JobSpec
-from common.training import line_of
 
 texts = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
     ["<user>", "<assistant>", '"', "\\", "%s", "100 %"]
@@ -20,9 +19,7 @@ texts = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
 @pytest.mark.parametrize("shape", ["messages", "llama3"])
 @given(question=texts, answer=texts, hints=st.lists(texts, max_size=12).map(tuple))
 def test_a_line_is_its_row(shape: Format, question: str, answer: str, hints: tuple[str, ...]) -> None:
-    finetune = {"model": "a/b", "format": shape}
-    spec = JobSpec.parse({"version": 1, "name": "x", "dataset": {"source": "x.json"}, "finetune": finetune})
     expected = orjson.dumps(training_row(shape, question, answer, hints)) + b"\n"
-    assert line_of(spec)(Row("q", question, answer, hints)) == expected
+    assert line_of(shape)(Row("q", question, answer, hints)) == expected
     said = "\n".join(f"{number}. {hint}" for number, hint in enumerate(hints, 1))
     assert orjson.dumps(said)[1:-1] in expected

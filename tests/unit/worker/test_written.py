@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from common import artifacts, json_stream
+from common import artifacts, json_reader
 from common.errors import Permanent
 from common.states import JobState
 from tests.fakes.parts import FakeDesk, FakeHintModel, FakeScorer, make_job, make_ports, make_spec
@@ -117,7 +117,7 @@ def test_each_hint_has_its_own_score_across_chunks(tmp_path: Path, count: int) -
 
 
 def test_evaluation_holds_the_numbers_and_not_the_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_stream, "CHUNK", 1 << 14)
+    monkeypatch.setattr(json_reader, "CHUNK", 1 << 14)
     monkeypatch.setattr(artifacts, "CHUNK", 1 << 14)
     monkeypatch.setattr(statistics, "AT_ONCE", 1_000)
     monkeypatch.setattr(statistics, "RESAMPLES", 20)

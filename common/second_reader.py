@@ -1,0 +1,144 @@
+"""The later half of a large data set's rows, read by a second process while this one reads the first.
+
+Where that begins is guessed: a comma that looks like one between two rows. This process, which knows where it is in
+the file, comes to that byte between two rows or it does not; only if it does is the second one's work taken. In any
+other case (a wrong guess, an id of both halves, a process that was killed) it reads these rows itself.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from common.collector import resting_collector
+from common.json_pieces import Cutter, Members
+from common.json_reader import Reader
+from common.prompts import Format
+from common.spool import new_file
+from common.subset import Subset
+from common.takers import FILES, Questions, Training
+
+LEAST = 1 << 25  #: bytes; a file with less to read is read sooner than a process has begun
+OWN_SHARE = 0.53  #: of the rows, read by this process: the other one takes a tenth of a second to begin
+GUESS = 1 << 20  #: bytes in which a comma is looked for
+LOOK_S = 0.1  #: between two calls of `check`, while the second process is waited for
+
+
+def begin(
+    path: Path, at: int, cut: Cutter, subsets: Sequence[Subset], check: Callable[[], None]
+) -> SecondReader | None:
+    """Who reads the later ones of the members that follow byte `at`; None where they are few, or the machine has one
+    processor."""
+    left = path.stat().st_size - at
+    if left < LEAST or processors() < 2:
+        return None
+    guess = at + int(left * OWN_SHARE)
+    with path.open("rb") as file:
+        comma = cut.begins(os.pread(file.fileno(), GUESS, guess))
+    if comma is None:
+        return None
+    try:
+        return SecondReader(path, guess + comma, cut.key, subsets, check)
+    except OSError:  # no process can be started, or no file be made
+        return None
+
+
+def processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class SecondReader:
+    """The process, seen from the first one. What it takes of the rows comes in files without a name."""
+
+    def __init__(self, path: Path, start: int, key: str, subsets: Sequence[Subset], check: Callable[[], None]) -> None:
+        self.start = start
+        self._subsets, self._check = subsets, check
+        self._told = new_file()
+        self._files = [[new_file() for _ in range(FILES)] for _ in subsets]
+        wanted = [
+            (subset.key, subset.taker.form, [file.fileno() for file in files])
+            for subset, files in zip(subsets, self._files, strict=True)
+        ]
+        task = orjson.dumps({"start": start, "key": key, "wanted": wanted, "told": self._told.fileno()}).decode()
+        fds = [self._told.fileno(), *(file.fileno() for file in chain.from_iterable(self._files))]
+        nothing = subprocess.DEVNULL
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", __name__, task, str(path)],
+                stdin=nothing,
+                stdout=nothing,
+                stderr=nothing,
+                pass_fds=fds,
+            )
+        except OSError:
+            self._close_files()
+            raise
+
+    def end(self) -> int | None:
+        """See `common.json_reader.Part`."""
+        while True:
+            try:
+                if self._process.wait(LOOK_S):
+                    return None
+                break
+            except subprocess.TimeoutExpired:
+                self._check()
+        self._told.seek(0)
+        raw = self._told.read()
+        if not raw:
+            return None
+        told = orjson.loads(raw)
+        self._dumped = told["subsets"]
+        fits = all(
+            subset.ids.keys().isdisjoint(dumped["ids"])
+            for subset, dumped in zip(self._subsets, self._dumped, strict=True)
+        )
+        return int(told["end"]) if fits else None
+
+    def hand_over(self) -> None:
+        """The subsets get the rows that were read."""
+        for subset, dumped, files in zip(self._subsets, self._dumped, self._files, strict=True):
+            subset.adopt(dumped, files)
+        self._files.clear()
+        self.close()
+
+    def close(self) -> None:
+        """See `common.json_reader.Part`."""
+        self._process.kill()
+        self._process.wait()
+        self._close_files()
+
+    def _close_files(self) -> None:
+        for file in [self._told, *chain.from_iterable(self._files)]:
+            file.close()
+
+
+def main(task: str, path: str) -> None:
+    """The process itself: reads what can be read in pieces, and tells how far it came."""
+    wish = orjson.loads(task)
+    with resting_collector(), Path(path).open("rb") as file:
+        subsets = [_subset(*wanted) for wanted in wish["wanted"]]
+        reader = Reader.within(file, wish["start"], wish["key"])
+        while isinstance(found := reader.some(), Members):
+            for subset in subsets:
+                subset.add(found)
+        told = {"end": reader.at, "subsets": [subset.dump() for subset in subsets]}
+    with os.fdopen(wish["told"], "wb") as out:
+        out.write(orjson.dumps(told))
+
+
+def _subset(key: str, form: Format | None, fds: Sequence[int]) -> Subset:
+    files: list[BinaryIO] = [os.fdopen(fd, "wb", 1 << 20) for fd in fds]
+    return Subset(key, "", "", Questions(files) if key == "test" else Training(form, files))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
