@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from common.job import Pointer
 from common.scratch import Scratch
 
 CHUNK = 1 << 20  #: bytes read at a time
+BESIDES = 1 << 23  #: the same in a thread beside a busy one: for each piece it waits for its turn
 
 
 class ArtifactStore:
@@ -31,10 +33,13 @@ class ArtifactStore:
         self._store(pointer, lambda target: self._fs.pipe_file(target, data))
         return pointer
 
-    def put_file(self, path: Path) -> Pointer:
-        """Store a local file, read in pieces."""
+    def put_file(self, path: Path, *, done: bool = False) -> Pointer:
+        """Store a local file, read in pieces. `done`: nobody writes to it any more, and it need not be copied where the
+        store is on its disk."""
         pointer = _measure(path)
-        self._store(pointer, lambda target: self._fs.put_file(str(path), target))
+        self._store(
+            pointer, lambda target: self._link(path, target) if done and self._here else self._copy(path, target)
+        )
         return pointer
 
     def get(self, pointer: Pointer) -> bytes:
@@ -62,6 +67,31 @@ class ArtifactStore:
             if _measure(path) != pointer:
                 raise self._damaged(pointer)
         return path
+
+    @contextlib.contextmanager
+    def reading(self, pointer: Pointer, folder: Path) -> Iterator[Path]:
+        """A file to read that has the bytes: the store's own if it is on this machine, else a copy in `folder`.
+
+        The own one is checked against its hash meanwhile: whoever is done with it learns that it is damaged by
+        ArtifactLost, whatever came of it. Raises as `get` does.
+        """
+        if not self._here:
+            yield self.local(pointer, ".json", folder)
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        path = Path(self._path(pointer))
+        with ThreadPoolExecutor(1, "hash") as pool:
+            measuring = pool.submit(_measure, path, BESIDES)
+            try:
+                with self._reading(pointer):
+                    path.stat()
+                yield path
+            finally:
+                with self._reading(pointer):
+                    measured = measuring.result()
+                if measured != pointer:
+                    raise self._damaged(pointer)
 
     @contextlib.contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -95,6 +125,21 @@ class ArtifactStore:
             self._fs.mv(self._path(pointer), self._path(pointer) + ".damaged")
         return ArtifactLost(f"artifact {pointer.sha256[:12]} is damaged: its content has another hash; it is set aside")
 
+    @property
+    def _here(self) -> bool:
+        """Whether its files are this machine's."""
+        protocol = self._fs.protocol
+        return "file" in ((protocol,) if isinstance(protocol, str) else protocol)
+
+    def _link(self, path: Path, target: str) -> None:
+        try:
+            os.link(path, target)
+        except OSError:  # another disk, or one without links
+            self._copy(path, target)
+
+    def _copy(self, path: Path, target: str) -> None:
+        self._fs.put_file(str(path), target)
+
     def _path(self, pointer: Pointer) -> str:
         return f"{self._root}/{pointer.sha256[:2]}/{pointer.sha256}"
 
@@ -115,11 +160,11 @@ class ArtifactStore:
                     self._fs.rm_file(partial)
 
 
-def _measure(path: Path) -> Pointer:
+def _measure(path: Path, at_once: int = 0) -> Pointer:
     """A local file's hash and size, read in pieces."""
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(at_once or CHUNK):
             digest.update(chunk)
             size += len(chunk)
     return Pointer(digest.hexdigest(), size)

@@ -99,9 +99,7 @@ def clean(text: str) -> str:
     """One line of text: white space folded, control characters gone. Raises TypeError for anything but text."""
     if not isinstance(text, str):
         raise TypeError("not a text")
-    if text.isprintable():
-        if "  " not in text and text == text.strip():
-            return text  # as most are
-    else:
-        text = _CONTROL.sub("", text)
-    return " ".join(text.split())
+    if text.isprintable() and "  " not in text and text == text.strip():
+        return text  # as most are
+    folded = " ".join(text.split())
+    return folded if folded.isprintable() else " ".join(_CONTROL.sub("", text).split())

@@ -153,8 +153,13 @@ class Finding:
     def __contains__(self, number: int) -> bool:
         return number in self._hits
 
+    @property
+    def told(self) -> bool:
+        """Whether it has all the examples that are told: it needs no more."""
+        return len(self._hits) >= EXAMPLES
+
     def add(self, number: int, example: str, *, near: bool = False) -> None:
-        self._hits[number] = example if len(self._hits) < EXAMPLES else ""
+        self._hits[number] = "" if self.told else example
         self.near += near
 
     def dump(self) -> list[tuple[int, str]]:

@@ -77,23 +77,25 @@ class Training:
 
     def _look(self, first: int, of_use: Sequence[Row | None]) -> None:
         """What the gates find in one row alone."""
+        leaks, garbled = self.found["answer_in_hint"], self.found["mojibake"]
         for number, one in enumerate(of_use, first):
             if one is None:
                 continue
             leak = first_leak(one.answer, words(one.answer), one.hints)
             if leak:
-                self.found["answer_in_hint"].add(number, f"{one.id}: {one.answer!r} is in {short(leak)}")
+                leaks.add(number, "" if leaks.told else f"{one.id}: {one.answer!r} is in {short(leak)}")
             if one.mojibake:
-                self.found["mojibake"].add(number, f"{one.id}: {short(one.mojibake)}")
+                garbled.add(number, "" if garbled.told else f"{one.id}: {short(one.mojibake)}")
 
     def compare(self, kept: list[int], asked: Overlap, names: list[str]) -> None:
         """Which of the rows are asked too."""
+        found = self.found["overlap"]
         for number, question, answer in self.keys.alike(kept, asked):
             same = asked.find(question, answer)
             if same:
                 kind, other = same
                 example = f"{names[number]}: {'nearly ' if kind == 'near' else ''}{short(other)}"
-                self.found["overlap"].add(number, example, near=kind == "near")
+                found.add(number, "" if found.told else example, near=kind == "near")
 
     def dump(self) -> Dumped:
         found = {gate: finding.dump() for gate, finding in self.found.items()}

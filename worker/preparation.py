@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ VERSION = 1  #: of what is made: a change of how rows are chosen, or written, ne
 PATIENCE_S, STEP_S = 1.0, 0.1  #: small data is there in a moment, and is waited for here
 CHUNK = 1 << 20
 
+Fetch = Callable[[], AbstractContextManager[Path]]
 Made = dict[str, Any]  #: facts of the record: `training`, `questions`, `counts`
 
 
@@ -33,14 +35,15 @@ def prepared_once(job: Job, ports: Ports, desk: Desk, folder: Path, make: Callab
     if found is None and not desk.alone(name):
         found = _awaited(name, job, ports, desk)
     if found is None:
-        found = _found(name, ports, desk) or _make(name, desk, lambda turn: make(fetch(), turn))
+        found = _found(name, ports, desk) or _make(name, desk, fetch, make)
     return found
 
 
-def _make(name: str, desk: Desk, make: Callable[[Turn], Made]) -> Made:
+def _make(name: str, desk: Desk, fetch: Fetch, make: Callable[[Path, Turn], Made]) -> Made:
     turn = Turn(desk, name)
     try:
-        made = make(turn)
+        with fetch() as data:
+            made = make(data, turn)
     except Exception:
         desk.not_alone(name)  # it failed, or is given back: the next one need not wait
         raise
@@ -74,16 +77,16 @@ def _found(name: str, ports: Ports, desk: Desk) -> Made | None:
     return None
 
 
-def _data(job: Job, ports: Ports, folder: Path) -> tuple[str, Callable[[], Path]]:
+def _data(job: Job, ports: Ports, folder: Path) -> tuple[str, Fetch]:
     """(what tells the data from other data, how to get its file): from where `submit` put it; else from HintEval by
     name, or from this machine's disk or a URL, whose content may be another one each time."""
     pointer, source = job.pointer("data"), job.spec.dataset.source
     if pointer:
-        return pointer.sha256, lambda: ports.artifacts.local(pointer, ".json", folder)
+        return pointer.sha256, lambda: ports.artifacts.reading(pointer, folder)
     if is_name(source):
-        return f"hinteval {source}", lambda: ports.datasets.download(source, folder)
+        return f"hinteval {source}", lambda: nullcontext(ports.datasets.download(source, folder))
     path = ports.datasets.fetch(source, folder)
-    return _sha256(path), lambda: path
+    return _sha256(path), lambda: nullcontext(path)
 
 
 def _key(known: str, spec: JobSpec) -> str:

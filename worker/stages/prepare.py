@@ -54,8 +54,8 @@ def _make(data: Path, job: Job, ports: Ports, turn: Turn) -> Made:
         write_training(chosen, spec, folder / "training.jsonl")
         turn.check()
         _write_questions(chosen, spec, folder / "questions.json")
-        training = ports.artifacts.put_file(folder / "training.jsonl")
-        questions = ports.artifacts.put_file(folder / "questions.json")
+        training = ports.artifacts.put_file(folder / "training.jsonl", done=True)
+        questions = ports.artifacts.put_file(folder / "questions.json", done=True)
     log.info("data_prepared", rows=chosen.counts["train_rows"], questions=chosen.counts["test_questions"])
     return {"training": training.dump(), "questions": questions.dump(), "counts": chosen.counts}
 

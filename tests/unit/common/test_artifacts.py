@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.artifacts import ArtifactStore
-from common.errors import ArtifactLost, Transient
+from common.errors import ArtifactLost, InvalidSpec, Transient
 from common.job import Pointer
 from common.settings import Settings
 
@@ -70,6 +70,68 @@ def test_a_file_cut_short_is_written_again(kept: ArtifactStore, root: Path) -> N
     files(root)[0].write_bytes(b"hi")
     assert kept.put(b"hints") == pointer
     assert kept.get(pointer) == b"hints"
+
+
+def test_a_file_that_is_done_is_stored_without_a_copy(kept: ArtifactStore, root: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    made.write_bytes(b"hints")
+    pointer = kept.put_file(made, done=True)
+    assert made.stat().st_ino == files(root)[0].stat().st_ino
+    made.unlink()
+    assert kept.get(pointer) == b"hints"
+
+
+def test_where_no_link_can_be_made_a_file_that_is_done_is_copied(
+    kept: ArtifactStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("another disk")
+
+    monkeypatch.setattr("os.link", refuse)
+    made = tmp_path / "made"
+    made.write_bytes(b"hints")
+    assert kept.get(kept.put_file(made, done=True)) == b"hints"
+
+
+def test_a_file_of_this_machine_is_read_where_it_is(kept: ArtifactStore, tmp_path: Path) -> None:
+    pointer = kept.put(b"hints")
+    with kept.reading(pointer, tmp_path) as path:
+        assert str(path) == kept.locate(pointer)
+        assert path.read_bytes() == b"hints"
+
+
+def test_a_file_of_another_machine_is_copied_to_be_read(tmp_path: Path) -> None:
+    elsewhere = ArtifactStore("memory://artifacts", scratch=tmp_path / "scratch")
+    with elsewhere.reading(elsewhere.put(b"hints"), tmp_path) as path:
+        assert path.parent == tmp_path
+        assert path.read_bytes() == b"hints"
+
+
+def come_to(error: Exception | None) -> None:
+    if error:
+        raise error
+
+
+@pytest.mark.parametrize("then", [None, InvalidSpec("it is not JSON")])
+def test_who_reads_a_damaged_file_learns_it_whatever_came_of_it(
+    kept: ArtifactStore, root: Path, tmp_path: Path, then: Exception | None
+) -> None:
+    pointer = kept.put(b"hints")
+    files(root)[0].write_bytes(b"HINTS")
+    with pytest.raises(ArtifactLost, match="is damaged"), kept.reading(pointer, tmp_path):
+        come_to(then)
+    kept.put(b"hints")
+    with kept.reading(pointer, tmp_path) as path:
+        assert path.read_bytes() == b"hints"
+
+
+def test_who_would_read_an_absent_file_reads_nothing(kept: ArtifactStore, root: Path, tmp_path: Path) -> None:
+    pointer = kept.put(b"hints")
+    files(root)[0].unlink()
+    read = False
+    with pytest.raises(ArtifactLost, match="is not in"), kept.reading(pointer, tmp_path):
+        read = True
+    assert not read
 
 
 def test_a_local_copy_is_named_by_its_hash_and_goes_with_its_folder(kept: ArtifactStore, tmp_path: Path) -> None:
