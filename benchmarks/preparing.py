@@ -6,8 +6,9 @@ import argparse
 import gc
 import importlib
 import json
-import resource
+import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from benchmarks.roads import quick_ports
 from common import logs, settings
 from worker.bootstrap import build
 from worker.stopping import StopFlag
+
+LOOK_S = 0.02  #: between two looks at the children
 
 
 def main() -> None:
@@ -30,24 +33,55 @@ def main() -> None:
     machine = build(found, ["hints"], StopFlag(), quick_ports(found, "real"))
     gc.collect()
     idle = psutil.Process().memory_info().rss
-    cpu, began = time.process_time(), time.perf_counter()
-    ran = machine.runner.run(args.job, args.stage)
+    cpu, began = _cpu_s(), time.perf_counter()
+    with Children() as children:
+        ran = machine.runner.run(args.job, args.stage)
     told = {
         "seconds": time.perf_counter() - began,
-        "cpu_s": time.process_time() - cpu,
-        "above_mb": (_peak() - idle) / 1_000_000,
+        "cpu_s": _cpu_s() - cpu,
+        "above_mb": (_peak(os.getpid()) - idle + sum(children.peaks.values())) / 1_000_000,
         "state": str(ran.state),
     }
     json.dump(told, sys.stdout)
 
 
-def _peak() -> int:
-    """The most memory that this process has had, in bytes. Linux's ru_maxrss begins with the parent's."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        line = next(line for line in status.read_text("ascii").splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+class Children:
+    """The most memory that each process which this one starts has had, in bytes: all of it, what it shares too."""
+
+    def __init__(self) -> None:
+        self.peaks: dict[int, int] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Children:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(LOOK_S):
+            for task in Path("/proc/self/task").glob("*/children"):
+                for pid in map(int, task.read_text("ascii").split()):
+                    self.peaks[pid] = _peak(pid) or self.peaks.get(pid, 0)  # before its program begins, it is this one
+
+
+def _cpu_s() -> float:
+    """CPU seconds of this process, and of those that it started and that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _peak(pid: int) -> int:
+    """The most memory that a process has had, in bytes, 0 of one that is gone. Linux's ru_maxrss begins with the
+    parent's."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from common.job import Pointer
 from common.scratch import Scratch
 
 CHUNK = 1 << 20  #: bytes read at a time
-BESIDES = 1 << 23  #: the same in a thread beside a busy one: for each piece it waits for its turn
+BESIDES = 1 << 21  #: the same in a thread beside a busy one: for each piece it waits for its turn
 
 
 class ArtifactStore:
@@ -160,11 +160,11 @@ class ArtifactStore:
                     self._fs.rm_file(partial)
 
 
-def _measure(path: Path, at_once: int = 0) -> Pointer:
+def _measure(path: Path, at_once: int = CHUNK) -> Pointer:
     """A local file's hash and size, read in pieces."""
-    digest, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while chunk := file.read(at_once or CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
+    digest, size, piece = hashlib.sha256(), 0, memoryview(bytearray(at_once))
+    with path.open("rb", 0) as file:
+        while count := file.readinto(piece):
+            digest.update(piece[:count])
+            size += count
     return Pointer(digest.hexdigest(), size)

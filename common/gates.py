@@ -162,7 +162,7 @@ class Finding:
         self._hits[number] = "" if self.told else example
         self.near += near
 
-    def dump(self) -> list[tuple[int, str]]:
+    def hits(self) -> list[tuple[int, str]]:
         """What `add` was told of each row; of few with an example."""
         return list(self._hits.items())
 

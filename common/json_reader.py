@@ -15,7 +15,7 @@ import orjson
 from common import json_pieces
 from common.json_pieces import Cutter, Members
 
-CHUNK = 1 << 20  #: bytes read at a time, at least
+CHUNK = 1 << 18  #: bytes read at a time, at least
 BOM = b"\xef\xbb\xbf"
 DEEP = 10  #: brackets within brackets that the regular expression follows; what is deeper is counted
 

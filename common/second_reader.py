@@ -13,17 +13,14 @@ import sys
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 import orjson
 
-from common.collector import resting_collector
-from common.json_pieces import Cutter, Members
-from common.json_reader import Reader
-from common.prompts import Format
+from common import handover
+from common.json_pieces import Cutter
 from common.spool import new_file
 from common.subset import Subset
-from common.takers import FILES, Questions, Training
+from common.takers import FILES
 
 LEAST = 1 << 25  #: bytes; a file with less to read is read sooner than a process has begun
 OWN_SHARE = 0.53  #: of the rows, read by this process: the other one takes a tenth of a second to begin
@@ -72,7 +69,7 @@ class SecondReader:
         nothing = subprocess.DEVNULL
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, task, str(path)],
+                [sys.executable, "-m", "common.later_half", task, str(path)],
                 stdin=nothing,
                 stdout=nothing,
                 stderr=nothing,
@@ -92,21 +89,16 @@ class SecondReader:
             except subprocess.TimeoutExpired:
                 self._check()
         self._told.seek(0)
-        raw = self._told.read()
-        if not raw:
+        end = self._told.readline()
+        if not end:  # it did not come so far
             return None
-        told = orjson.loads(raw)
-        self._dumped = told["subsets"]
-        fits = all(
-            subset.ids.keys().isdisjoint(dumped["ids"])
-            for subset, dumped in zip(self._subsets, self._dumped, strict=True)
-        )
-        return int(told["end"]) if fits else None
+        self._ids = handover.get(self._told)
+        return int(end) if all(subset.ids.keys().isdisjoint(self._ids) for subset in self._subsets) else None
 
     def hand_over(self) -> None:
         """The subsets get the rows that were read."""
-        for subset, dumped, files in zip(self._subsets, self._dumped, self._files, strict=True):
-            subset.adopt(dumped, files)
+        for subset, files in zip(self._subsets, self._files, strict=True):
+            subset.adopt(self._ids, self._told, files)
         self._files.clear()
         self.close()
 
@@ -119,26 +111,3 @@ class SecondReader:
     def _close_files(self) -> None:
         for file in [self._told, *chain.from_iterable(self._files)]:
             file.close()
-
-
-def main(task: str, path: str) -> None:
-    """The process itself: reads what can be read in pieces, and tells how far it came."""
-    wish = orjson.loads(task)
-    with resting_collector(), Path(path).open("rb") as file:
-        subsets = [_subset(*wanted) for wanted in wish["wanted"]]
-        reader = Reader.within(file, wish["start"], wish["key"])
-        while isinstance(found := reader.some(), Members):
-            for subset in subsets:
-                subset.add(found)
-        told = {"end": reader.at, "subsets": [subset.dump() for subset in subsets]}
-    with os.fdopen(wish["told"], "wb") as out:
-        out.write(orjson.dumps(told))
-
-
-def _subset(key: str, form: Format | None, fds: Sequence[int]) -> Subset:
-    files: list[BinaryIO] = [os.fdopen(fd, "wb", 1 << 20) for fd in fds]
-    return Subset(key, "", "", Questions(files) if key == "test" else Training(form, files))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

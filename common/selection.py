@@ -6,6 +6,7 @@ Memory grows by some 200 bytes a row (its id, and where its line stands); texts 
 from __future__ import annotations
 
 import random
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ class Selection:
     counts: dict[str, int]
     findings: dict[str, Finding]
     _lines: Spool
-    _train: list[int]
+    _train: array[int]
     _instances: Spool
     _test: list[tuple[str, int]]
 
@@ -41,7 +42,7 @@ class Selection:
 
     def training_lines(self, seed: int) -> Iterator[bytes]:
         """In the order that the seed gives: by a generator of its own, so that nothing else counts."""
-        order = list(self._train)
+        order = self._train[:]
         random.Random(seed).shuffle(order)  # noqa: S311  # an order, no secret
         return self._lines.many(order)
 
@@ -76,7 +77,7 @@ def select(
     overlap = Overlap()
     for question, answer in questions.keys.texts(number for _, number in asked):
         overlap.add(question, answer)
-    training.compare(kept, overlap, list(train.ids))
+    training.compare(kept, overlap, train.ids)
     kept, counts = _gated(kept, training.found, wanted)
     training.lines.flush()
     questions.instances.flush()
@@ -84,7 +85,7 @@ def select(
     return Selection(counts, training.found, training.lines, kept, questions.instances, asked)
 
 
-def _gated(kept: list[int], found: dict[str, Finding], wanted: DatasetSpec) -> tuple[list[int], dict[str, int]]:
+def _gated(kept: array[int], found: dict[str, Finding], wanted: DatasetSpec) -> tuple[array[int], dict[str, int]]:
     """The rows that the gates leave, and what they found and dropped, counted."""
     counts: dict[str, int] = {}
     for gate, finding in found.items():
@@ -99,7 +100,7 @@ def _gated(kept: list[int], found: dict[str, Finding], wanted: DatasetSpec) -> t
             )
         counts[f"found_{gate}"] = finding.rows
         if does == "drop":
-            left = [number for number in kept if number not in finding]
+            left = array("Q", (number for number in kept if number not in finding))
             counts[f"dropped_{gate}"] = len(kept) - len(left)
             kept = left
     if not kept:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import weakref
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, repeat
 from typing import BinaryIO
 
-Dumped = list[list[int]]  #: of each piece, by number: where it is in its file; its size
+from common import handover
 
 
 class Spool:
@@ -34,24 +33,25 @@ class Spool:
         self._file.write(b"".join(pieces))
         ats = list(accumulate(sizes, initial=self._end))
         self._end = ats.pop()
-        self._place(first, 0, ats, sizes)
+        self._place(first, 0, array("Q", ats), array("Q", sizes))
 
-    def adopt(self, first: int, file: BinaryIO, dumped: Dumped) -> None:
-        """The same with pieces that another spool has written to `file`, which dumped where they are."""
+    def adopt(self, first: int, told: BinaryIO, file: BinaryIO) -> None:
+        """The same with pieces that another spool has written to `file`, and told where they are."""
         weakref.finalize(self, file.close)
         self._files.append(file.fileno())
-        self._place(first, len(self._files) - 1, *dumped)
+        self._place(first, len(self._files) - 1, handover.get_array(told), handover.get_array(told))
 
-    def _place(self, first: int, of: int, ats: Sequence[int], sizes: Sequence[int]) -> None:
+    def _place(self, first: int, of: int, ats: array[int], sizes: array[int]) -> None:
         after = first + len(sizes)
         self._of[first:after] = bytes([of]) * len(sizes)
-        self._at[first:after] = array("Q", ats)
-        self._sizes[first:after] = array("Q", sizes)
+        self._at[first:after] = ats
+        self._sizes[first:after] = sizes
 
-    def dump(self) -> Dumped:
+    def tell(self, out: BinaryIO) -> None:
         """Where the pieces are, for who adopts them; all are in the file then."""
         self.flush()
-        return [self._at.tolist(), self._sizes.tolist()]
+        handover.put_array(out, self._at)
+        handover.put_array(out, self._sizes)
 
     def get(self, number: int) -> bytes:
         """Call `flush` between the last `put` and the first `get`."""
@@ -75,5 +75,7 @@ class Spool:
 
 def new_file() -> BinaryIO:
     """A temporary file without a name."""
-    file: BinaryIO = tempfile.TemporaryFile(buffering=1 << 20)  # type: ignore[assignment]  # noqa: SIM115  # who asks closes it
+    import tempfile  # a second reader is given its files
+
+    file: BinaryIO = tempfile.TemporaryFile(buffering=1 << 17)  # type: ignore[assignment]  # noqa: SIM115  # who asks closes it
     return file

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, BinaryIO
 
+from common import handover
 from common.dataset import Row, row
 from common.errors import InvalidSpec
-from common.takers import KEPT, NO_OBJECT, ODD, REASONS, Dumped, Taker
+from common.takers import KEPT, NO_OBJECT, ODD, REASONS, Taker
 
 MOST_NAMES = 20  #: subsets that a sentence lists
 
@@ -41,16 +43,17 @@ class Subset:
             for row_id, instance in found.items():
                 self._take(self.ids.setdefault(row_id, len(self.ids)), {row_id: instance})
 
-    def dump(self) -> Dumped:
-        """All that was added, but for what is in the taker's files."""
-        return {"ids": list(self.ids), "codes": list(self._codes), "taken": self.taker.dump()}
+    def tell(self, out: BinaryIO) -> None:
+        """All that was added but the ids, and but for what is in the taker's files."""
+        handover.put_array(out, array("B", self._codes))
+        self.taker.tell(out)
 
-    def adopt(self, dumped: Dumped, files: Sequence[BinaryIO]) -> None:
-        """What was added to another one follows; no id of that is known here."""
+    def adopt(self, ids: Sequence[str], told: BinaryIO, files: Sequence[BinaryIO]) -> None:
+        """What was added to another one follows; none of its ids is known here."""
         first = len(self.ids)
-        self.ids.update(zip(dumped["ids"], range(first, first + len(dumped["ids"])), strict=True))
-        self._codes += bytes(dumped["codes"])
-        self.taker.adopt(first, dumped["taken"], files)
+        self.ids.update(zip(ids, range(first, first + len(ids)), strict=True))
+        self._codes += handover.get_array(told).tobytes()
+        self.taker.adopt(first, told, files)
 
     def _take(self, first: int, found: Mapping[str, Any]) -> None:
         rows = [self._row(row_id, instance) for row_id, instance in found.items()]
@@ -80,9 +83,9 @@ class Subset:
         if odd >= 0:
             row(list(self.ids)[odd], {}, self._source)
 
-    def kept(self) -> list[int]:
+    def kept(self) -> array[int]:
         """The numbers of the rows that are of use, in the file's order."""
-        return [number for number, code in enumerate(self._codes) if code == KEPT]
+        return array("Q", (number for number, code in enumerate(self._codes) if code == KEPT))
 
     def left_out(self, prefix: str) -> dict[str, int]:
         """How many rows are of no use, by reason."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, BinaryIO, Protocol
 
 import orjson
 
+from common import handover
 from common.dataset import Row, trainable
-from common.gates import GATES, Finding, Overlap, first_leak, short, words
+from common.gates import GATES, Finding, Kind, Overlap, first_leak, short, words
 from common.lines import line_of
 from common.prompts import Format
 from common.spool import Spool
@@ -19,8 +21,6 @@ REASONS = ("", "no_question", "no_answer", "no_hints", "template_tokens", "odd",
 CODES = {reason: code for code, reason in enumerate(REASONS)}
 ODD, NO_OBJECT = CODES["odd"], CODES["no_object"]
 FILES = 2  #: of a taker: what is made of the rows, and what they are compared by
-
-Dumped = dict[str, Any]  #: plain JSON values
 
 
 class Taker(Protocol):
@@ -38,11 +38,11 @@ class Taker(Protocol):
         """Rows that follow those that were taken, or one of these again, `first` being the number of the first one.
         Of each whether it is of use, as a code. None is an odd one."""
 
-    def dump(self) -> Dumped:
+    def tell(self, out: BinaryIO) -> None:
         """All that was taken, but for what is in the files that it was made with."""
 
-    def adopt(self, first: int, dumped: Dumped, files: Sequence[BinaryIO]) -> None:
-        """Rows that another taker has taken follow: what it dumped, and its files."""
+    def adopt(self, first: int, told: BinaryIO, files: Sequence[BinaryIO]) -> None:
+        """Rows that another taker has taken follow: what it told, and its files."""
 
 
 class Training:
@@ -87,25 +87,25 @@ class Training:
             if one.mojibake:
                 garbled.add(number, "" if garbled.told else f"{one.id}: {short(one.mojibake)}")
 
-    def compare(self, kept: list[int], asked: Overlap, names: list[str]) -> None:
+    def compare(self, kept: Iterable[int], asked: Overlap, names: Iterable[str]) -> None:
         """Which of the rows are asked too."""
         found = self.found["overlap"]
         for number, question, answer in self.keys.alike(kept, asked):
             same = asked.find(question, answer)
             if same:
                 kind, other = same
-                example = f"{names[number]}: {'nearly ' if kind == 'near' else ''}{short(other)}"
-                found.add(number, "" if found.told else example, near=kind == "near")
+                found.add(number, "" if found.told else _example(names, number, kind, other), near=kind == "near")
 
-    def dump(self) -> Dumped:
-        found = {gate: finding.dump() for gate, finding in self.found.items()}
-        return {"lines": self.lines.dump(), "keys": self.keys.dump(), "found": found}
+    def tell(self, out: BinaryIO) -> None:
+        self.lines.tell(out)
+        self.keys.tell(out)
+        handover.put(out, {gate: finding.hits() for gate, finding in self.found.items()})
 
-    def adopt(self, first: int, dumped: Dumped, files: Sequence[BinaryIO]) -> None:
+    def adopt(self, first: int, told: BinaryIO, files: Sequence[BinaryIO]) -> None:
         lines, texts = files
-        self.lines.adopt(first, lines, dumped["lines"])
-        self.keys.adopt(first, dumped["keys"], texts)
-        for gate, hits in dumped["found"].items():
+        self.lines.adopt(first, told, lines)
+        self.keys.adopt(first, told, texts)
+        for gate, hits in handover.get(told).items():
             for number, example in hits:
                 self.found[gate].add(first + number, example)
 
@@ -132,13 +132,18 @@ class Questions:
         self.instances.put(first, pieces)
         return codes
 
-    def dump(self) -> Dumped:
-        return {"instances": self.instances.dump(), "keys": self.keys.dump()}
+    def tell(self, out: BinaryIO) -> None:
+        self.instances.tell(out)
+        self.keys.tell(out)
 
-    def adopt(self, first: int, dumped: Dumped, files: Sequence[BinaryIO]) -> None:
+    def adopt(self, first: int, told: BinaryIO, files: Sequence[BinaryIO]) -> None:
         instances, texts = files
-        self.instances.adopt(first, instances, dumped["instances"])
-        self.keys.adopt(first, dumped["keys"], texts)
+        self.instances.adopt(first, told, instances)
+        self.keys.adopt(first, told, texts)
+
+
+def _example(names: Iterable[str], number: int, kind: Kind, other: str) -> str:
+    return f"{next(islice(names, number, None))}: {'nearly ' if kind == 'near' else ''}{short(other)}"
 
 
 def _askable(found: Row) -> str:

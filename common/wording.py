@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 from zlib import crc32
 
+from common import handover
 from common.dataset import Row
 from common.gates import Overlap, words
 from common.spool import Spool
@@ -14,9 +15,6 @@ from common.spool import Spool
 _KEPT = bytes(ord(chr(byte).lower()) for byte in range(128)) + bytes(128)
 _LEFT_OUT = bytes(byte for byte in range(128) if not (chr(byte).isalnum() or chr(byte) == "_"))
 _BETWEEN = _LEFT_OUT.replace(b"\n", b"")
-
-
-Dumped = dict[str, list[list[int]]]
 
 
 class Keys:
@@ -36,16 +34,17 @@ class Keys:
         self._questions[first:after] = array("I", _marks(["" if row is None else row.question for row in rows]))
         self._answers[first:after] = array("I", _marks(["" if row is None else row.answer for row in rows]))
 
-    def dump(self) -> Dumped:
+    def tell(self, out: BinaryIO) -> None:
         """For who adopts them; the texts are in the file then."""
-        return {"at": self._texts.dump(), "marks": [self._questions.tolist(), self._answers.tolist()]}
+        self._texts.tell(out)
+        handover.put_array(out, self._questions)
+        handover.put_array(out, self._answers)
 
-    def adopt(self, first: int, dumped: Dumped, texts: BinaryIO) -> None:
+    def adopt(self, first: int, told: BinaryIO, texts: BinaryIO) -> None:
         """Those of other rows follow, whose texts are in a file."""
-        self._texts.adopt(first, texts, dumped["at"])
-        questions, answers = dumped["marks"]
-        self._questions[first:] = array("I", questions)
-        self._answers[first:] = array("I", answers)
+        self._texts.adopt(first, told, texts)
+        self._questions[first:] = handover.get_array(told)
+        self._answers[first:] = handover.get_array(told)
 
     def texts(self, numbers: Iterable[int]) -> Iterator[tuple[str, str]]:
         """(question, answer) of rows."""
