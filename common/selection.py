@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common import second_writer
 from common.errors import InvalidSpec
 from common.gates import GATES, Finding, Overlap
 from common.prompts import Format
@@ -41,10 +42,18 @@ class Selection:
         return self._lines.total(self._train)
 
     def training_lines(self, seed: int) -> Iterator[bytes]:
-        """In the order that the seed gives: by a generator of its own, so that nothing else counts."""
+        """In the order that the seed gives."""
+        return self._lines.many(self._order(seed))
+
+    def write_training(self, seed: int, path: Path) -> None:
+        """The same lines as a file."""
+        second_writer.write(self._lines, self._order(seed), path)
+
+    def _order(self, seed: int) -> array[int]:
+        """Drawn by a generator of its own, so that nothing else counts."""
         order = self._train[:]
         random.Random(seed).shuffle(order)  # noqa: S311  # an order, no secret
-        return self._lines.many(order)
+        return order
 
     def questions(self) -> Iterator[tuple[str, bytes]]:
         """(id, the instance as JSON) in the file's order."""

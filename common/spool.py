@@ -65,6 +65,18 @@ class Spool:
             return map(os.pread, repeat(self._files[0]), sizes, ats)
         return map(os.pread, map(self._files.__getitem__, map(self._of.__getitem__, listed)), sizes, ats)
 
+    @property
+    def descriptors(self) -> list[int]:
+        """Of the files that the pieces are in, for a process that is told of their places."""
+        return list(self._files)
+
+    def tell_places(self, out: BinaryIO, numbers: array[int]) -> None:
+        """Where some pieces are: how many, of each its file, where it is there, and its size. See
+        common/later_lines.py."""
+        out.write(b"%d\n" % len(numbers))
+        for typecode, places in zip("BQQ", (self._of, self._at, self._sizes), strict=True):
+            out.write(array(typecode, map(places.__getitem__, numbers)).tobytes())
+
     def total(self, numbers: Iterable[int]) -> int:
         """The bytes of some pieces."""
         return sum(map(self._sizes.__getitem__, numbers))

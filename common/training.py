@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 def write_training(chosen: Selection, spec: JobSpec, path: Path) -> None:
     """Deterministic: the same rows, format and seed give the same bytes, hence the same artifact and file."""
-    with path.open("wb", 1 << 20) as file:
-        file.writelines(chosen.training_lines(spec.dataset.seed))
+    chosen.write_training(spec.dataset.seed, path)
 
 
 def measured(chosen: Selection, spec: JobSpec) -> Pointer:
