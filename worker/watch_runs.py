@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from common.collector import resting_collector
 from common.errors import HintrelayError, NotFound
 from common.job import Job
 from common.records import Counts
@@ -38,6 +39,7 @@ class RunWatch:
         self._listed: dict[str, Run] = {}
         self._awake_until = self._asked = 0.0
 
+    @resting_collector()
     def poll(self) -> bool:
         """One list call for all jobs in training; False when the platform did not answer."""
         counts = self._store.training()
