@@ -15,6 +15,7 @@ import together
 from common import hardware as offered
 from common import quotes
 from common.errors import ConfigurationError, HintrelayError, InvalidSpec, NotFound, Unreachable
+from common.lifetime import close_with
 from common.quotes import Quote
 from common.spec import FinetuneSpec
 
@@ -36,6 +37,7 @@ class TogetherQuotes:
         self._client = together.Together(
             api_key=api_key, base_url=base_url, timeout=httpx.Timeout(timeout_s, connect=5.0), max_retries=1
         )
+        close_with(self, self._client.close)
         root = base_url.rstrip("/").removesuffix("/v1")
         self._catalogue = self._client.with_options(base_url=f"{root}/v2")
         self._where = base_url

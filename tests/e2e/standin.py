@@ -5,6 +5,7 @@ It answers only what the platform's published API has, with as few fields as tha
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import socket
@@ -37,8 +38,7 @@ class StandIn:
         self.odd_estimates: list[dict[str, Any]] = []
         self.total_price: int | None = None
         self.lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -175,6 +175,30 @@ class StandIn:
                 pass
 
         return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    """Its connections end with it: one that a client keeps open would keep its thread, and all that the thread knows."""
+
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(address, handler)
+        self._open: set[Any] = set()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for request in list(self._open):
+            with contextlib.suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
 
 
 def _error(message: str, code: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from typing import Any
 import httpx
 
 from common.errors import Busy, HintrelayError, Permanent, Transient
+from common.lifetime import close_with
 from common.metrics import Metric
 from worker.adapters.chat import ASK_RETRIES, ASK_TIMEOUT_S
 from worker.adapters.chat_pace import at_pace, pace_of
@@ -46,6 +47,7 @@ class HintEvalJudge:
         self._http = httpx.Client(
             timeout=httpx.Timeout(ASK_TIMEOUT_S, connect=5.0), event_hooks={"response": [not_to_repeat]}
         )
+        close_with(self, self._http.close)
         self._making = threading.Lock()
         self._loaded = False
         self._answered: dict[str, float] = {}

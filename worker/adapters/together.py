@@ -17,6 +17,7 @@ from together.types import FinetuneModelLimits
 
 from common import quotes
 from common.errors import Permanent, Transient
+from common.lifetime import close_with
 from common.quotes import Quote
 from common.spec import FinetuneSpec
 from worker.adapters import together_limits
@@ -44,7 +45,8 @@ class TogetherPlatform:
         self._client = together.Together(
             api_key=api_key, base_url=base_url, timeout=httpx.Timeout(timeout_s, connect=5.0), max_retries=1
         )
-        # on the SDK's own httpx client: another one would not close itself, as the SDK's does
+        close_with(self, self._client.close)
+        # on the SDK's own httpx client, which has the SDK's defaults
         self._client._client.event_hooks = self._pace.hooks
         self._listed: dict[str, tuple[object, Run]] = {}  #: what the last list said, so that equal items are one Run
         self._left: dict[str, object] = {}  #: what that list told of each run's progress

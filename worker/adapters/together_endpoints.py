@@ -11,6 +11,7 @@ import structlog
 import together
 
 from common.errors import HintrelayError, Permanent, Transient
+from common.lifetime import close_with
 from worker.adapters import together_catalog
 from worker.adapters.together_v2 import PAGE, V2
 from worker.adapters.together_wire import do, is_conflict, json_object
@@ -50,6 +51,7 @@ class TogetherEndpoints:
         limits = httpx.Timeout(timeout_s, connect=5.0)
         self._v2 = V2(root=root, api_key=api_key, limits=limits, pace=pace or Unpaced())
         self._chat = together.Together(api_key=api_key, base_url=chat_url, timeout=limits, max_retries=0)
+        close_with(self, self._chat.close)
 
     # ---- Endpoints ----
 

@@ -14,6 +14,7 @@ import httpx
 import together
 
 from common.errors import Transient
+from common.lifetime import close_with
 from worker.adapters.http_pace import HttpPace
 from worker.adapters.together_wire import do, json_object, once
 from worker.pacing import Pace
@@ -30,6 +31,8 @@ class V2:
         self._pace = HttpPace(pace, f"{root}/v2")
         self._account = together.Together(api_key=api_key, base_url=f"{root}/v1", timeout=limits, max_retries=1)
         self._reads = together.Together(api_key=api_key, base_url=f"{root}/v2", timeout=limits, max_retries=1)
+        for client in (self._account, self._reads):
+            close_with(self, client.close)
         self._reads._client.event_hooks = self._pace.hooks
         self._once = self._reads.with_options(max_retries=0)
         self._project = ""
