@@ -58,7 +58,7 @@ class Held:
 
 
 class LeaseKeeper:
-    """Renews each held lease three times within its length. Starts its thread at the first lease, so after any fork."""
+    """Renews each held lease three times within its length. Its thread is there while one is held: after any fork."""
 
     def __init__(self, store: Store, stop: StopFlag, *, lease_s: float, limit_s: float) -> None:
         self._store = store
@@ -93,7 +93,7 @@ class LeaseKeeper:
     def _work(self) -> None:
         step_s = min(self._lease_s / 3, 1.0)
         due = time.monotonic() + self._lease_s / 3
-        while True:
+        while not self._done():
             time.sleep(step_s)
             held = self._give_back_idle()
             since = self._stop.since()
@@ -102,6 +102,13 @@ class LeaseKeeper:
             elif time.monotonic() >= due:
                 due = time.monotonic() + self._lease_s / 3
                 self.renew(held)
+
+    def _done(self) -> bool:
+        """Whether nothing is held: the next lease starts another thread."""
+        with self._lock:
+            if not self._held:
+                self._thread = None
+            return not self._held
 
     def renew(self, held: list[Held]) -> None:
         """One round trip for all."""

@@ -178,7 +178,7 @@ class StandIn:
 
 
 class _Server(ThreadingHTTPServer):
-    """Its connections end with it: one that a client keeps open would keep its thread, and all that the thread knows."""
+    """Its connections end with it: one that a client keeps open would keep a thread, and all that the thread knows."""
 
     daemon_threads = True
 
