@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +14,13 @@ from common import embedded
 from common.connection import Client, connect
 from common.store import Store
 from tests.jobs_made import MovableClock
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collected() -> Iterator[None]:
+    """What a module left open is told of in its last test, and not wherever Python's collector runs next."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
