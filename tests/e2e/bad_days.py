@@ -17,9 +17,9 @@ from common.spec import JobSpec
 from common.states import JobState, reached
 from producer import Producer
 from producer.bootstrap import build
-from tests.e2e.chaos.harness import SAMPLE, Chaos
+from tests.e2e.chaos.harness import Chaos
 from tests.e2e.proxy import Proxy
-from tests.e2e.stack import eventually, free_port
+from tests.e2e.stack import SAMPLE, eventually, free_port
 
 
 class BadDays(Chaos):

@@ -25,6 +25,7 @@ from producer.bootstrap import build
 
 KEY = "canary-key-5b1f"
 ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "producer" / "sample" / "hints-60.json"
 PATIENCE_S = 90.0
 
 

@@ -16,12 +16,11 @@ from redis.exceptions import AuthenticationError, NoPermissionError
 from common.connection import connect
 from common.keys import QUEUE_HINTS, QUEUE_INBOX, QUEUE_PLATFORM, QUEUE_TICK, Keys
 from common.signing import sign
-from tests.e2e.stack import KEY, ROOT, Stack, clean_environ, eventually
+from tests.e2e.stack import KEY, SAMPLE, Stack, clean_environ, eventually
 from tests.e2e.users import make_users, password, url_of
 
 pytestmark = [pytest.mark.xdist_group("end-to-end-acl"), pytest.mark.timeout(180)]
 
-SAMPLE = ROOT / "producer" / "sample" / "hints-60.json"
 MESSAGE_KEY = "canary-message-key-77aa"
 SEND = (
     "import json, sys; from celery import Celery; Celery(broker=sys.argv[1]).send_task("

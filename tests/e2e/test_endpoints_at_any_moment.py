@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from common.ledger import Ledger
 from common.states import FINISHED, JobState
-from tests.e2e.chaos.harness import SAMPLE
-from tests.e2e.stack import Stack, eventually
+from tests.e2e.installation import Installation
+from tests.e2e.stack import eventually
 from tests.e2e.standin_endpoints import EndpointStandIn, Fault
 from tests.invariants import assert_invariants, assert_ledger
 
 pytestmark = [pytest.mark.xdist_group("endpoints"), pytest.mark.timeout(300)]
 
-WORKERS = ("worker-1", "worker-2")
 JOBS = 6
 MOMENTS = {
     "creation": r"POST /v2/projects/prj-1/endpoints",
@@ -34,50 +30,17 @@ MOMENTS = {
 }
 
 
-class Installation:
+class AnyMoment(Installation):
     """Two workers and a beat over the stand-in."""
 
     def __init__(self, folder: Path) -> None:
         self.platform = EndpointStandIn(page=2, lag_s=1.0, provision_s=3.0, stop_s=1.5, chat_delay_s=0.2)
-        self.stack = Stack(
-            folder,
-            self.platform.url,
-            HINTRELAY_LEASE_SECONDS="2",
-            HINTRELAY_NUDGE_SECONDS="2",
-            HINTRELAY_DOUBT_SECONDS="3",
-            HINTRELAY_TICK_SECONDS="0.4",
-            HINTRELAY_MAX_ENDPOINTS=str(JOBS),
-        )
+        super().__init__(folder, self.platform.url, workers=2, endpoints=JOBS)
         self.start()
-
-    def start(self) -> None:
-        for name in WORKERS:
-            self.stack.spawn(name, [sys.executable, "-m", "tests.e2e.chaos.worker", "platform,hints"])
-        self.stack.start("beat")
-
-    def kill(self) -> None:
-        for name in (*WORKERS, "beat"):
-            self.stack.kill(name)
 
     def restart_redis(self) -> None:
         self.stack.kill("valkey")
         self.stack.start_valkey()
-
-    def submit(self, count: int, **deploy: Any) -> list[str]:
-        document = {
-            "version": 1,
-            "name": "any-{finetune.learning_rate}",
-            "dataset": {"source": str(SAMPLE), "test_limit": 4},
-            "finetune": {"model": "meta-llama/Meta-Llama-3-8B-Instruct", "suffix": "any", "batch_size": 16},
-            "deploy": deploy,
-            "generate": {"num_of_hints": 2, "batch_size": 1},
-            "evaluate": {"metrics": ["rouge1"]},
-            "limits": {"max_attempts": 50},
-            "matrix": {"finetune.learning_rate": [round(1e-5 * (1 + n / 100), 10) for n in range(count)]},
-        }
-        path = self.stack.folder / "any.json"
-        path.write_text(json.dumps(document))
-        return [job["job"] for job in self.stack.json("submit", str(path))]
 
     def seen(self, pattern: str) -> int:
         return sum(re.fullmatch(pattern, f"{method} {path}") is not None for method, path in self.platform.requests[:])
@@ -96,14 +59,14 @@ class Installation:
 
 
 @pytest.fixture
-def there(tmp_path: Path) -> Iterator[Installation]:
-    made = Installation(tmp_path)
+def there(tmp_path: Path) -> Iterator[AnyMoment]:
+    made = AnyMoment(tmp_path)
     yield made
     made.close()
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_whenever_all_is_killed_nothing_stays_and_the_ledger_equals_the_bill(there: Installation, seed: int) -> None:
+def test_whenever_all_is_killed_nothing_stays_and_the_ledger_equals_the_bill(there: AnyMoment, seed: int) -> None:
     draw = random.Random(seed)
     there.platform.faults = [
         Fault(draw.choice(list(MOMENTS.values())), draw.choice(["after", "before"])) for _ in range(3)

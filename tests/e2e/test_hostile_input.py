@@ -12,8 +12,8 @@ import pytest
 
 from common.dead import DeadLetters
 from common.keys import QUEUE_INBOX
-from tests.e2e.chaos.harness import SAMPLE, Chaos
-from tests.e2e.stack import eventually
+from tests.e2e.chaos.harness import Chaos
+from tests.e2e.stack import SAMPLE, eventually
 
 pytestmark = [pytest.mark.xdist_group("hostile"), pytest.mark.timeout(240)]
 

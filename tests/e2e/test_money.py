@@ -13,11 +13,9 @@ import pytest
 
 from common.keys import Keys
 from common.states import JobState, reached
-from tests.e2e.stack import KEY, ROOT, Stack, eventually
+from tests.e2e.stack import KEY, SAMPLE, Stack, eventually
 
 pytestmark = [pytest.mark.xdist_group("money"), pytest.mark.timeout(240)]
-
-SAMPLE = ROOT / "producer" / "sample" / "hints-60.json"
 
 
 @pytest.fixture(scope="module")

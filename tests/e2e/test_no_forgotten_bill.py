@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,57 +13,24 @@ from common.endpoints import EntryState
 from common.keys import Keys
 from common.ledger import Ledger
 from common.states import JobState
-from tests.e2e.chaos.harness import SAMPLE
-from tests.e2e.stack import KEY, Stack, eventually
+from tests.e2e.installation import Installation
+from tests.e2e.stack import KEY, eventually
 from tests.invariants import assert_invariants, assert_ledger
 
 pytestmark = [pytest.mark.xdist_group("endpoints"), pytest.mark.timeout(300)]
 
 RATE = 4  #: the platform's seconds in one of ours
-WORKERS = ("worker-1", "worker-2", "worker-3")
 JOBS = 6
 
 
-class Bill:
-    """An installation whose workers ask plainly (HintEval's import takes longer than one lives here)."""
+class Bill(Installation):
+    """Three workers and a beat over the sandbox, whose clock runs fast."""
 
     def __init__(self, folder: Path) -> None:
-        self.stack = Stack(
-            folder,
-            HINTRELAY_LEASE_SECONDS="2",
-            HINTRELAY_NUDGE_SECONDS="2",
-            HINTRELAY_DOUBT_SECONDS="3",
-            HINTRELAY_TICK_SECONDS="0.4",
-            HINTRELAY_MAX_ENDPOINTS=str(JOBS),
-        )
+        super().__init__(folder, workers=3, endpoints=JOBS)
         clock = ("--clock-rate", str(RATE), "--train-seconds", "4", "--validate-seconds", "0.4")
         self.stack.start_sandbox(*clock, "--provision-seconds", "12", "--stop-seconds", "6")
         self.start()
-
-    def start(self) -> None:
-        for name in WORKERS:
-            self.stack.spawn(name, [sys.executable, "-m", "tests.e2e.chaos.worker", "platform,hints"])
-        self.stack.start("beat")
-
-    def kill(self) -> None:
-        for name in (*WORKERS, "beat"):
-            self.stack.kill(name)
-
-    def submit(self, count: int, **deploy: Any) -> list[str]:
-        document = {
-            "version": 1,
-            "name": "bill-{finetune.learning_rate}",
-            "dataset": {"source": str(SAMPLE), "test_limit": 4},
-            "finetune": {"model": "meta-llama/Meta-Llama-3-8B-Instruct", "suffix": "bill"},
-            "deploy": deploy,
-            "generate": {"num_of_hints": 2, "batch_size": 1},
-            "evaluate": {"metrics": ["rouge1"]},
-            "limits": {"max_attempts": 50},
-            "matrix": {"finetune.learning_rate": [round(1e-5 * (1 + n / 100), 10) for n in range(count)]},
-        }
-        path = self.stack.folder / "bill.json"
-        path.write_text(json.dumps(document))
-        return [job["job"] for job in self.stack.json("submit", str(path))]
 
     def fault(self, method: str, path: str, times: int = 1, **action: Any) -> None:
         self.stack.sandbox("POST", "faults", [{"method": method, "path": path, "times": times, "action": action}])

@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 
 from common.keys import PREFIX
-from tests.e2e.stack import KEY, ROOT, Stack, clean_environ, eventually
+from tests.e2e.stack import KEY, SAMPLE, Stack, clean_environ, eventually
 from tests.e2e.standin import StandIn
 
 pytestmark = [pytest.mark.xdist_group("end-to-end"), pytest.mark.timeout(240)]
-
-SAMPLE = ROOT / "producer" / "sample" / "hints-60.json"
 
 
 def spec_file(folder: Path, name: str, **more: Any) -> str:

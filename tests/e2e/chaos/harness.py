@@ -16,11 +16,10 @@ from common.job import Job
 from common.keys import Keys
 from common.matrix import expand
 from common.states import JobState
-from tests.e2e.stack import KEY, ROOT, Stack, eventually
+from tests.e2e.stack import KEY, SAMPLE, Stack, eventually
 from tests.invariants import assert_invariants
 
 WORKERS = ("worker-1", "worker-2", "worker-3")
-SAMPLE = ROOT / "producer" / "sample" / "hints-60.json"
 
 
 class Chaos:
