@@ -19,7 +19,8 @@ from common.settings import Settings
 from common.spec import GenerateSpec, JobSpec
 from common.states import MOVES, JobState
 from common.store import Store
-from worker.ports import Answer, Desk, Item, Ports, Score
+from worker.evaluation import Item, Score
+from worker.ports import Answer, Desk, Ports
 
 if TYPE_CHECKING:
     from worker.stages import Stage

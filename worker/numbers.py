@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
-from worker.ports import Score
+from worker.evaluation import Score
 
 
 class Numbers:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from common.errors import Permanent
 from common.metrics import Metric, is_judged
+from worker.evaluation import Item, Judge, Score, Unscorable
 from worker.numbers import Numbers, values_of
-from worker.ports import Item, Judge, Ports, Score, Unscorable
+from worker.ports import Ports
 from worker.window import Window, in_threads
 from worker.written import Instance, item_of, write
 

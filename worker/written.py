@@ -12,7 +12,7 @@ import orjson
 
 from common.json_stream import members
 from common.metrics import METRICS, Metric
-from worker.ports import Item, Score
+from worker.evaluation import Item, Score
 
 Instance = dict[str, Any]  #: HintEval's, of its JSON
 DEPTH = 4  #: of an instance in a data set's file: in it, `subsets`, the subset, `instances`

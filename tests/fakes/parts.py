@@ -19,7 +19,8 @@ from common.spec import GenerateSpec, JobSpec
 from common.states import JobState
 from tests.fakes.endpoints import FakeEndpoints
 from tests.fakes.platform import FakePlatform
-from worker.ports import Answer, Item, Ports, Score, Unscorable
+from worker.evaluation import Item, Score, Unscorable
+from worker.ports import Answer, Ports
 from worker.serving import Standing
 
 

@@ -23,7 +23,7 @@ from common.states import JobState
 from worker.adapters import hinteval
 from worker.adapters.hinteval_judge import HintEvalJudge
 from worker.adapters.hinteval_scores import HintEvalScorer
-from worker.ports import Item, Unscorable
+from worker.evaluation import Item, Unscorable
 
 SENTENCE_MODEL = "all-MiniLM-L6-v2"
 WORDS = {"the": 1.0, "capital": 0.5, "vienna": 0.25, "is": 1.0, "of": 1.0}

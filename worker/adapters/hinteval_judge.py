@@ -26,8 +26,8 @@ from worker.adapters.chat_pace import at_pace, pace_of
 from worker.adapters.hinteval import contained, translate
 from worker.adapters.judge_replies import is_candidate, is_yes_or_no, quoted, says_level, text_of
 from worker.adapters.together_errors import learn, not_to_repeat
+from worker.evaluation import Item, Score, Unscorable
 from worker.pacing import Pace, Paces
-from worker.ports import Item, Score, Unscorable
 
 CANDIDATES = 11  #: as HintEval asks for: ten wrong answers and the right one
 FEWEST_CANDIDATES = 6  #: with fewer, convergence says little; with one it is always 1

@@ -14,7 +14,7 @@ from common import metric_models
 from common.metric_models import SPACY_MODEL
 from common.metrics import METRICS, Metric
 from worker.adapters.hinteval import contained
-from worker.ports import Item, Score
+from worker.evaluation import Item, Score
 
 #: HintEval's WordFrequency has its two methods the wrong way round (familiarity.py:161): the name of each is the other
 FREQUENCY_METHODS = {

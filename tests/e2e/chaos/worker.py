@@ -16,8 +16,9 @@ from common.metrics import Metric
 from common.settings import Settings, load
 from common.spec import GenerateSpec
 from worker.bootstrap import make_ports
+from worker.evaluation import Item, Score
 from worker.parsing import parse_hints
-from worker.ports import Answer, Item, Ports, Score
+from worker.ports import Answer, Ports
 from worker.process import run
 
 

@@ -18,8 +18,9 @@ from tests.fakes.parts import FakeDesk, FakeHintModel, FakeScorer, make_job, mak
 from tests.unit.worker.test_other_stages import advanced, pointer
 from tests.unit.worker.test_scoring import ready_to_evaluate
 from worker import statistics
+from worker.evaluation import Score
 from worker.numbers import Numbers
-from worker.ports import Ports, Score
+from worker.ports import Ports
 from worker.scoring import CHUNK
 from worker.stages.evaluate import evaluate
 from worker.statistics import paired, summary
