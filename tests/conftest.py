@@ -21,6 +21,7 @@ def collected() -> Iterator[None]:
     """What a module left open is told of in its last test, and not wherever Python's collector runs next."""
     yield
     gc.collect()
+    gc.freeze()  # what is there stays: to look through it again takes half a minute of CPU over the suite
 
 
 @pytest.fixture
