@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import fakeredis
+import psutil
 import pytest
 
 from common import embedded
@@ -22,6 +23,13 @@ def collected() -> Iterator[None]:
     yield
     gc.collect()
     gc.freeze()  # what is there stays: to look through it again takes half a minute of CPU over the suite
+
+
+@pytest.fixture
+def children() -> Callable[[], set[psutil.Process]]:
+    """The processes that this one has started since the test began, and that are there: not a session's Valkey."""
+    others = set(psutil.Process().children())
+    return lambda: set(psutil.Process().children()) - others
 
 
 @pytest.fixture

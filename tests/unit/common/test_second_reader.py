@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from common.second_reader import SecondReader
 from common.selection import select
 from common.spec import DatasetSpec
 
+Children = Callable[[], set[psutil.Process]]
+
 
 class Ends:
     """What became of each second reader's work: the byte where it ended, None where it was not taken."""
@@ -26,7 +28,7 @@ class Ends:
 
 
 @pytest.fixture
-def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ends]:
+def ends(monkeypatch: pytest.MonkeyPatch, children: Children) -> Iterator[Ends]:
     """Every file has a second reader, and pieces are small."""
     ends, end = Ends(), SecondReader.end
 
@@ -39,7 +41,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ends]:
     monkeypatch.setattr(second_reader, "LEAST", 1)
     monkeypatch.setattr(second_reader, "processors", lambda: 2)
     yield ends
-    assert not psutil.Process().children(), "no process is left behind"
+    assert not children(), "no process is left behind"
 
 
 def row(number: int, **more: Any) -> dict[str, Any]:
@@ -153,14 +155,12 @@ def test_a_second_reader_that_came_to_nothing_is_missed_by_nobody(
     assert ends.told == [None]
 
 
-def test_who_is_stopped_while_it_waits_leaves_no_process_behind(
-    tmp_path: Path, ends: Ends, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_is_stopped_while_it_waits_leaves_no_process_behind(tmp_path: Path, ends: Ends, children: Children) -> None:
     class Stopped(Exception):
         pass
 
     def stop() -> None:
-        if psutil.Process().children():
+        if children():
             raise Stopped
 
     path = tmp_path / "x.json"

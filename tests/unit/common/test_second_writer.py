@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import psutil
@@ -45,7 +45,11 @@ def two(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_processes_write_what_one_writes(
-    spool: Spool, order: array[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spool: Spool,
+    order: array[int],
+    tmp_path: Path,
+    children: Callable[[], set[psutil.Process]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked: list[list[int]] = []
     many = Spool.many
@@ -58,7 +62,7 @@ def test_two_processes_write_what_one_writes(
     second_writer.write(spool, order, tmp_path / "file")
     assert [len(numbers) for numbers in asked] == [300], "the other half was written by the other process"
     assert (tmp_path / "file").read_bytes() == b"".join(spool.get(number) for number in order)
-    assert not psutil.Process().children()
+    assert not children()
 
 
 @pytest.mark.parametrize("does", ["kill -9 $$", "exit 1", None])
