@@ -41,14 +41,15 @@ def main() -> None:
     told = {
         "seconds": time.perf_counter() - began,
         "cpu_s": _cpu_s() - cpu,
-        "above_mb": (_peak(os.getpid()) - idle + sum(children.peaks.values())) / 1_000_000,
+        "above_mb": (_peak() - idle + sum(children.peaks.values())) / 1_000_000,
         "state": str(ran.state),
     }
     json.dump(told, sys.stdout)
 
 
 class Children:
-    """The most memory that each process which this one starts has had, in bytes: all of it, what it shares too."""
+    """The most memory of its own that each process which this one starts has had, in bytes: what it shares with this
+    one, the interpreter's files, is counted there."""
 
     def __init__(self) -> None:
         self.peaks: dict[int, int] = {}
@@ -67,7 +68,7 @@ class Children:
         while not self._over.wait(LOOK_S):
             for task in Path("/proc/self/task").glob("*/children"):
                 for pid in map(int, task.read_text("ascii").split()):
-                    self.peaks[pid] = _peak(pid) or self.peaks.get(pid, 0)  # before its program begins, it is this one
+                    self.peaks[pid] = max(self.peaks.get(pid, 0), _own(pid))
 
 
 def _cpu_s() -> float:
@@ -76,14 +77,19 @@ def _cpu_s() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def _peak(pid: int) -> int:
-    """The most memory that a process has had, in bytes, 0 of one that is gone. Linux's ru_maxrss begins with the
-    parent's."""
+def _own(pid: int) -> int:
+    """Memory that a process shares with no other, in bytes, 0 of one that is gone."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text("ascii").splitlines()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
     except OSError:
         return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
+
+
+def _peak() -> int:
+    """The most memory that this process has had, in bytes. Linux's ru_maxrss begins with the parent's."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterable
+from itertools import islice
 from typing import Any, BinaryIO
 
 import orjson
+
+TEXTS = 2000  #: in one JSON value
 
 
 def put(out: BinaryIO, value: Any) -> None:
@@ -16,6 +20,22 @@ def put(out: BinaryIO, value: Any) -> None:
 def get(source: BinaryIO) -> Any:
     """The next JSON value."""
     return orjson.loads(source.readline())
+
+
+def put_texts(out: BinaryIO, texts: Iterable[str]) -> None:
+    """Many texts, some at a time."""
+    left = iter(texts)
+    while some := list(islice(left, TEXTS)):
+        put(out, some)
+    put(out, [])
+
+
+def get_texts(source: BinaryIO) -> list[str]:
+    """The next texts."""
+    found: list[str] = []
+    while some := get(source):
+        found += some
+    return found
 
 
 def put_array(out: BinaryIO, numbers: array[int]) -> None:

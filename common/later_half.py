@@ -30,7 +30,7 @@ def main(task: str, path: str) -> None:
                 subset.add(found)
     with os.fdopen(wish["told"], "wb") as out:
         handover.put(out, reader.at)
-        handover.put(out, list(subsets[0].ids) if subsets else [])
+        handover.put_texts(out, subsets[0].ids if subsets else ())
         for subset in subsets:
             subset.tell(out)
 

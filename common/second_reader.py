@@ -92,14 +92,15 @@ class SecondReader:
         end = self._told.readline()
         if not end:  # it did not come so far
             return None
-        self._ids = handover.get(self._told)
-        return int(end) if all(subset.ids.keys().isdisjoint(self._ids) for subset in self._subsets) else None
+        self._ids = handover.get_texts(self._told)
+        return int(end) if all(subset.ids.know_none_of(self._ids) for subset in self._subsets) else None
 
     def hand_over(self) -> None:
         """The subsets get the rows that were read."""
         for subset, files in zip(self._subsets, self._files, strict=True):
             subset.adopt(self._ids, self._told, files)
         self._files.clear()
+        self._ids.clear()
         self.close()
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from common import handover
 from common.dataset import Row, row
 from common.errors import InvalidSpec
+from common.row_ids import RowIds
 from common.takers import KEPT, NO_OBJECT, ODD, REASONS, Taker
 
 MOST_NAMES = 20  #: subsets that a sentence lists
@@ -22,7 +23,7 @@ class Subset:
         self.name = name
         self._source = source
         self.taker = taker
-        self.ids: dict[str, int] = {}
+        self.ids = RowIds()
         self._codes = bytearray()
         self._there = False  # as an object
         self._whole = False  # its instances are an object of objects
@@ -36,12 +37,12 @@ class Subset:
 
     def add(self, found: Mapping[str, Any]) -> None:
         first = len(self.ids)
-        if self.ids.keys().isdisjoint(found):
-            self.ids.update(zip(found, range(first, first + len(found)), strict=True))
+        if self.ids.know_none_of(found):
+            self.ids.extend(found)
             self._take(first, found)
         else:
             for row_id, instance in found.items():
-                self._take(self.ids.setdefault(row_id, len(self.ids)), {row_id: instance})
+                self._take(self.ids.number(row_id), {row_id: instance})
 
     def tell(self, out: BinaryIO) -> None:
         """All that was added but the ids, and but for what is in the taker's files."""
@@ -51,7 +52,7 @@ class Subset:
     def adopt(self, ids: Sequence[str], told: BinaryIO, files: Sequence[BinaryIO]) -> None:
         """What was added to another one follows; none of its ids is known here."""
         first = len(self.ids)
-        self.ids.update(zip(ids, range(first, first + len(ids)), strict=True))
+        self.ids.extend(ids)
         self._codes += handover.get_array(told).tobytes()
         self.taker.adopt(first, told, files)
 

@@ -83,9 +83,13 @@ def test_arrays_and_values_are_handed_over_as_they_were() -> None:
         handover.put(told, {"a": [1, "line\nend"]})
         handover.put_array(told, array("Q", [10, 2**63, 0]))
         handover.put_array(told, array("B"))
+        handover.put_texts(told, [str(number) for number in range(handover.TEXTS + 1)])
+        handover.put_texts(told, ())
         handover.put(told, None)
         told.seek(0)
         assert handover.get(told) == {"a": [1, "line\nend"]}
         assert handover.get_array(told) == array("Q", [10, 2**63, 0])
         assert handover.get_array(told) == array("B")
+        assert handover.get_texts(told) == [str(number) for number in range(handover.TEXTS + 1)]
+        assert handover.get_texts(told) == []
         assert handover.get(told) is None
