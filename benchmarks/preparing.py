@@ -7,6 +7,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import sys
 import threading
 import time
@@ -88,7 +89,10 @@ def _own(pid: int) -> int:
 
 def _peak() -> int:
     """The most memory that this process has had, in bytes. Linux's ru_maxrss begins with the parent's."""
-    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    lines = status.read_text("ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
