@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from common.collector import resting_collector
+from common.creation import Stored
 from common.drafts import NewJob
 from common.durations import seconds
 from common.errors import Conflict, InvalidSpec, NotFound, Unreachable
@@ -14,7 +16,7 @@ from common.job import MAX_ATTEMPTS, Job, Pointer
 from common.names import batch_name, deployment_name, idempotency_key, own_batch_name
 from common.pipeline import CANCEL, Step, rest
 from common.states import JobState
-from common.store import Store, Stored
+from common.store import Store
 from common.waiting import needs_a_person
 
 if TYPE_CHECKING:
@@ -61,13 +63,13 @@ class Commands:
         keys, batch = _keys(wanted, key), checked_batch(wanted, key, batch)
         jobs = _new_jobs(wanted, keys, batch)
         if key is not None:
-            self._check_owners(key, jobs)
-        first = self._store.create(jobs[:SENT_AT_ONCE])
+            jobs = iter(self._check_owners(key, list(jobs)))
+        first = self._store.create(islice(jobs, SENT_AT_ONCE))
         self._nudge([(one.job_id, rest(JobState.ACCEPTED)) for one in first if one.created])
-        return first + self._others(jobs[SENT_AT_ONCE:])
+        return first + self._others(jobs, len(wanted))
 
-    def _check_owners(self, key: str, jobs: Sequence[NewJob]) -> None:
-        """Before anything is stored: a key that made other jobs must not make some of these."""
+    def _check_owners(self, key: str, jobs: Sequence[NewJob]) -> Sequence[NewJob]:
+        """These jobs, before any is stored: a key that made other ones must not make some of these."""
         keys = [job.key for job in jobs]
         other_form = f"{key}/1" if keys == [key] else key
         owners = self._store.owners([*keys, other_form])
@@ -78,13 +80,14 @@ class Commands:
                     f"the key {its_key!r} belongs to job {owner[0]}, which has another spec or other data",
                     hint="use another key, or submit what was submitted before",
                 )
+        return jobs
 
-    def _others(self, jobs: Sequence[NewJob]) -> list[Stored]:
+    def _others(self, jobs: Iterator[NewJob], number: int) -> list[Stored]:
         try:
             return self._store.create(jobs)
         except Unreachable as exc:
             raise Unreachable(
-                f"{exc.message}; of the {SENT_AT_ONCE + len(jobs)} jobs the first {SENT_AT_ONCE} are stored, or more",
+                f"{exc.message}; of the {number} jobs the first {SENT_AT_ONCE} are stored, or more",
                 hint="hintrelay ls shows which; with --key the same submit can be given again and adds what is missing",
             ) from exc
 
@@ -154,11 +157,12 @@ class Commands:
             self.nudge_lost = exc
 
 
-def _new_jobs(wanted: Sequence[Wanted], keys: Sequence[str], batch: str) -> list[NewJob]:
+def _new_jobs(wanted: Sequence[Wanted], keys: Sequence[str], batch: str) -> Iterator[NewJob]:
+    """One by one, as they are asked for: while Redis stores some, others are made."""
     from common.spec_dump import SpecDumper
 
     dumper = SpecDumper()
-    return [_new_job(one, key, batch, dumper) for one, key in zip(wanted, keys, strict=True)]
+    return (_new_job(one, key, batch, dumper) for one, key in zip(wanted, keys, strict=True))
 
 
 def _new_job(wanted: Wanted, key: str, batch: str, dumper: SpecDumper) -> NewJob:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
-from common.job import DATA, encode
+from common.job import DATA, texts
 from common.keys import Keys
 from common.pipeline import queue_of
 from common.spec_parts import BaseSpec
 from common.states import JobState
 
 ID_BYTES = 4
+NORMAL = "normal"  #: the priority that no record needs to tell
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(NamedTuple):
     """What `create` stores. `key` is the idempotency key, or empty; `digest` tells equal jobs; `batch` as submitted."""
 
     digest: str
@@ -29,23 +28,20 @@ class NewJob:
     priority: str = "normal"
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A new job under the id that was drawn for it."""
+class Draft(NamedTuple):
+    """A new job under the id that was drawn for it. `texts` are the further fields of its record."""
 
     job_id: str
     job: NewJob
     base: BaseSpec | None
-    pairs: list[str]
+    texts: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Jobs of one script call: they share batch, base spec and priority. `shared` and `args` are its ARGV from 5 on."""
+class Group(NamedTuple):
+    """Jobs of one script call: they share batch, base spec and priority. `args` are its ARGV from 5 on."""
 
     keys: list[str]
-    shared: list[Any]
-    args: list[Any] = field(default_factory=list)
+    args: list[Any]
 
 
 class Drafts:
@@ -57,15 +53,21 @@ class Drafts:
 
     def groups(self, jobs: Sequence[NewJob]) -> list[Group]:
         """The calls that create these jobs, in their order. Each time it is asked, other ids are drawn."""
-        return [_group(list(drafts)) for _, drafts in groupby(map(self._draft, jobs), _shared)]
+        drafts = map(self._draft, jobs, self._ids(len(jobs)))
+        return [_group(list(of_group)) for _, of_group in groupby(drafts, _shared)]
 
-    def _draft(self, job: NewJob) -> Draft:
+    def _draft(self, job: NewJob, job_id: str) -> Draft:
         values = {name: value for name, value in job.record.items() if value is not None}
         spec = values.pop("spec", None)
         if spec is not None and DATA in values:
             spec = {**spec, DATA: values.pop(DATA)}
         fields = self._split(spec, values.get("name") or "")
-        return Draft(self._id(), job, self._base if fields else None, encode({**values, **fields}))
+        own = {**texts(values), **fields}
+        if job.key:
+            own["key"] = job.key
+        if job.priority != NORMAL:
+            own["priority"] = job.priority
+        return Draft(job_id, job, self._base if fields else None, own)
 
     def _split(self, spec: Mapping[str, Any] | None, name: str) -> dict[str, str]:
         if spec is None:
@@ -76,12 +78,17 @@ class Drafts:
             fields = self._base.fields(spec, name) or {}
         return fields
 
-    def _id(self) -> str:
-        """An id that no other job of this submit has: the script takes equal jobs of one id for one sent again."""
-        while (job_id := secrets.token_hex(ID_BYTES)) in self._drawn:
-            pass
-        self._drawn.add(job_id)
-        return job_id
+    def _ids(self, count: int) -> list[str]:
+        """Ids that no other job of this submit has: the script takes equal jobs of one id for one sent again."""
+        ids: list[str] = []
+        while len(ids) < count:
+            digits = secrets.token_hex(ID_BYTES * (count - len(ids)))
+            for start in range(0, len(digits), 2 * ID_BYTES):
+                job_id = digits[start : start + 2 * ID_BYTES]
+                if job_id not in self._drawn:
+                    self._drawn.add(job_id)
+                    ids.append(job_id)
+        return ids
 
 
 def _shared(one: Draft) -> tuple[str, BaseSpec | None, str]:
@@ -90,13 +97,19 @@ def _shared(one: Draft) -> tuple[str, BaseSpec | None, str]:
 
 def _group(drafts: Sequence[Draft]) -> Group:
     batch, base = drafts[0].job.batch, drafts[0].base
-    keys = [Keys.due, Keys.jobs, Keys.state(JobState.ACCEPTED), Keys.idempotency, Keys.events]
-    keys += [Keys.batch(batch), Keys.batches, Keys.spec(base.digest if base else "")]
+    names = list(dict.fromkeys(name for one in drafts for name in one.texts))
     first = queue_of(JobState.ACCEPTED)
-    group = Group(
-        [*keys, Keys.line(first), Keys.turns(first)], [batch, base.text if base else "", drafts[0].job.priority]
-    )
-    for one in drafts:
-        group.keys.extend((Keys.job(one.job_id), Keys.ids(one.job_id)))
-        group.args.extend((one.job_id, one.job.key, one.job.digest, one.job.deadline_ms, len(one.pairs), *one.pairs))
-    return group
+    keys = [Keys.due, Keys.jobs, Keys.state(JobState.ACCEPTED), Keys.idempotency, Keys.events]
+    keys += [
+        Keys.batch(batch),
+        Keys.batches,
+        Keys.spec(base.digest if base else ""),
+        Keys.line(first),
+        Keys.turns(first),
+    ]
+    args: list[Any] = [batch, base.text if base else "", drafts[0].job.priority, len(names), *names]
+    for job_id, job, _, own in drafts:
+        keys += (Keys.job(job_id), Keys.ids(job_id))
+        args += (job_id, job.key, job.digest, job.deadline_ms)
+        args += [own.get(name, "") for name in names]
+    return Group(keys, args)

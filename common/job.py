@@ -231,10 +231,12 @@ def whole(base: Mapping[str, Any], record: Mapping[str, str]) -> dict[str, Any]:
 
 def encode(facts: Mapping[str, Any]) -> list[str]:
     """Facts as field, value pairs of a record. None clears a field; a lone surrogate is escaped."""
-    pairs: list[str] = []
-    for name, value in facts.items():
-        pairs += (name, _text(name, value))
-    return pairs
+    return [word for pair in texts(facts).items() for word in pair]
+
+
+def texts(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Facts as the fields of a record."""
+    return {name: _text(name, value) for name, value in facts.items()}
 
 
 def _text(name: str, value: Any) -> str:

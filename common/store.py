@@ -5,37 +5,22 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
 from typing import Any, NamedTuple
 
-from common.claims import Claimed, Claims, Refusal, Take
-from common.connection import Client, reaching
-from common.drafts import Drafts, Group, NewJob
-from common.errors import Conflict
+from common.claims import Claimed, Refusal, Take
+from common.connection import reaching
+from common.creation import Creation
 from common.flight import Flight
 from common.job import Job, Lease, encode
 from common.keys import Keys
-from common.overlap import one_ahead
 from common.pipeline import queue_of
 from common.printable import storable
-from common.records import Clock
 from common.states import FINISHED, JobState, event_of
 
-BATCH = 200  #: script calls in one round trip
 SILENT_MS = 60_000  #: a worker process that gave no sign of life for so long is gone
 ALONE_MS = 60_000  #: an upload of a training file takes seconds; a crashed one is taken over after this
 #: states whose work is whole: the pieces that it was made of are dropped with the move
 PIECES_END = frozenset({JobState.GENERATED, JobState.SUCCEEDED})
-FIRST_LOOK_MS = 10_000  #: a new job whose chain was sent is looked at by the tick only then
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """The job that `create` made, or found under the key."""
-
-    job_id: str
-    created: bool
 
 
 class Moved(NamedTuple):
@@ -46,53 +31,8 @@ class Moved(NamedTuple):
     waiting: int
 
 
-class Store(Claims):
+class Store(Creation):
     """Jobs in Redis. `url` only names it in errors; `actor` stands in the events."""
-
-    def __init__(
-        self,
-        client: Client,
-        *,
-        url: str = "",
-        actor: str = "",
-        events_kept: int = 1_000_000,
-        nudge_ms: int = FIRST_LOOK_MS,
-        clock: Clock | None = None,
-    ) -> None:
-        super().__init__(client, url=url, actor=actor, clock=clock)
-        self.nudge_ms = nudge_ms  #: a message that was sent and led to nothing for so long counts as lost
-        self._kept = str(events_kept)
-
-    def create(self, jobs: Sequence[NewJob], *, first_look_ms: int | None = None) -> list[Stored]:
-        """Store jobs, in batches of one round trip, each whole or not at all. Raises Conflict when a key already has a
-        job of other content."""
-        stored: list[Stored] = []
-        drafts = Drafts()
-        look_ms = self.nudge_ms if first_look_ms is None else first_look_ms
-        batches = [jobs[start : start + BATCH] for start in range(0, len(jobs), BATCH)]
-        answers = one_ahead(batches, drafts.groups, lambda groups: self._create(groups, look_ms))
-        for job, (word, job_id) in zip(jobs, chain.from_iterable(answers), strict=True):
-            while word == "taken":  # two jobs drew the same 8 hex digits
-                ((word, job_id),) = self._create(drafts.groups([job]), look_ms)
-            if word == "conflict":
-                raise Conflict(
-                    f"the key {job.key!r} belongs to job {job_id}, which has another spec or other data",
-                    hint="use another key, or submit what was submitted before",
-                )
-            stored.append(Stored(job_id, word == "created"))
-        return stored
-
-    def _create(self, groups: Sequence[Group], look_ms: int) -> list[tuple[str, str]]:
-        """One round trip: a script call for each run of jobs that share a batch and a base spec, all or none."""
-        head = [self._now(), look_ms, self._kept, self.actor]
-        create = self._scripts.create
-        answers = self._run(
-            lambda pipe: [
-                create(client=pipe, keys=group.keys, args=[*head, *group.shared, *group.args]) for group in groups
-            ],
-            whole=True,
-        )
-        return [(word, job_id) for of_group in answers for word, job_id in of_group]
 
     def move(
         self,

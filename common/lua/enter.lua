@@ -6,6 +6,6 @@
 local now = clock(ARGV[1])
 local r = redis.call('HMGET', KEYS[1], 'batch', 'priority', 'rev', 'deadline', 'created')
 if r[3] ~= ARGV[3] then return 0 end
-enter_line(KEYS[3], KEYS[4], ARGV[2], r[5], ARGV[4], r[1], r[2])
+enter_line(KEYS[3], KEYS[4], {ARGV[2]}, {r[5]}, ARGV[4], r[1], r[2])
 redis.call('ZADD', KEYS[2], 'XX', math.min(now + tonumber(ARGV[5]), tonumber(r[4])), ARGV[2])
 return 1

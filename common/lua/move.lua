@@ -34,7 +34,7 @@ elseif ARGV[6] == '' then
   redis.call('ZREM', KEYS[2], id)
 else
   redis.call('ZADD', KEYS[2], r[7] ~= '' and now or math.min(now + tonumber(ARGV[6]), deadline), id)
-  if ARGV[13] == 'enter' and named then waiting = enter_line(KEYS[8], KEYS[9], id, r[4], to, r[8], r[9]) end
+  if ARGV[13] == 'enter' and named then waiting = enter_line(KEYS[8], KEYS[9], {id}, {r[4]}, to, r[8], r[9]) end
 end
 tell(KEYS[5], ARGV[8], id, ARGV[9], from, to, ARGV[10], now, ARGV[11])
 return {tostring(now), r[7] or '', waiting}

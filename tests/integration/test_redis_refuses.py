@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from common.connection import Client, connect
+from common.creation import BATCH, Stored
 from common.errors import Unreachable
 from common.keys import Keys
 from common.states import JobState
-from common.store import BATCH, Store, Stored
+from common.store import Store
 from tests.e2e.proxy import Proxy
 from tests.invariants import assert_invariants
 from tests.jobs_made import claimed, in_state, made, new_job

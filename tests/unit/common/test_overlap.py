@@ -1,49 +1,78 @@
+"""One piece of work is away while the next is made."""
+
 from __future__ import annotations
 
-import threading
+from dataclasses import dataclass, field
 
 import pytest
 
 from common.overlap import one_ahead
 
 
-def test_the_next_is_made_while_one_is_on_its_way() -> None:
-    making_second = threading.Event()
+@dataclass
+class Diary:
+    """What happened, in its order; `refused` is never answered."""
 
-    def make(item: int) -> int:
-        if item == 2:
-            making_second.set()
+    happened: list[str] = field(default_factory=list)
+    refused: int = 0
+
+    def make(self, item: int) -> int:
+        self.happened.append(f"made {item}")
         return item * 10
 
-    def send(made: int) -> int:
-        assert making_second.wait(10)  # made in turn with what is sent, it would wait for ever
-        return made + 1
-
-    assert list(one_ahead([1, 2, 3], make, send)) == [11, 21, 31]
+    def send(self, made: int) -> Errand:
+        self.happened.append(f"sent {made}")
+        return Errand(self, made)
 
 
-def test_one_alone_needs_no_thread() -> None:
-    assert list(one_ahead([1], str, lambda made: threading.current_thread())) == [threading.current_thread()]
-    assert list(one_ahead([], str, str)) == []
+@dataclass
+class Errand:
+    diary: Diary
+    made: int
 
-
-def test_nothing_is_sent_after_a_failure() -> None:
-    sent: list[int] = []
-
-    def send(made: int) -> int:
-        sent.append(made)
-        if made == 2:
+    def answer(self) -> int:
+        if self.made == self.diary.refused:
             raise ValueError("refused")
-        return made
+        self.diary.happened.append(f"answered {self.made}")
+        return self.made + 1
 
+    def drop(self) -> None:
+        self.diary.happened.append(f"dropped {self.made}")
+
+
+def test_the_next_is_made_while_one_is_on_its_way() -> None:
+    diary = Diary()
+    assert list(one_ahead([1, 2], diary.make, diary.send)) == [11, 21]
+    assert diary.happened == ["made 1", "sent 10", "made 2", "answered 10", "sent 20", "answered 20"]
+
+
+def test_of_nothing_nothing_is_sent() -> None:
+    diary = Diary()
+    assert list(one_ahead([], diary.make, diary.send)) == []
+    assert diary.happened == []
+
+
+def test_nothing_is_sent_after_a_refusal() -> None:
+    diary = Diary(refused=20)
     with pytest.raises(ValueError, match="refused"):
-        list(one_ahead([1, 2, 3, 4], int, send))
-    assert sent == [1, 2]
+        list(one_ahead([1, 2, 3, 4], diary.make, diary.send))
+    assert diary.happened[-1] == "made 3"
 
 
 def test_nothing_is_sent_before_the_answer_to_the_last_one_was_taken() -> None:
-    sent: list[int] = []
-    answers = one_ahead([1, 2, 3], int, sent.append)
+    diary = Diary()
+    answers = one_ahead([1, 2, 3], diary.make, diary.send)
     next(answers)
     answers.close()
-    assert sent == [1]
+    assert diary.happened == ["made 1", "sent 10", "made 2", "answered 10"]
+
+
+def test_what_is_away_when_the_next_cannot_be_made_is_dropped() -> None:
+    diary = Diary()
+
+    def make(item: int) -> int:
+        return diary.make(item) // (2 - item)
+
+    with pytest.raises(ZeroDivisionError):
+        list(one_ahead([1, 2], make, diary.send))
+    assert diary.happened[-1] == "dropped 10"

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from common.creation import BATCH, FIRST_LOOK_MS
 from common.errors import Conflict, NotFound
 from common.keys import Keys
 from common.states import JobState
-from common.store import BATCH, FIRST_LOOK_MS, Store
+from common.store import Store
 from tests.invariants import assert_invariants
 from tests.jobs_made import DEADLINE_MS, START_MS, made, new_job
 

@@ -5,10 +5,11 @@ import json
 import pytest
 
 from common.claims import LINES
+from common.creation import FIRST_LOOK_MS
 from common.job import Lease
 from common.keys import Keys
 from common.states import JobState
-from common.store import FIRST_LOOK_MS, Store
+from common.store import Store
 from tests.invariants import assert_invariants
 from tests.jobs_made import DEADLINE_MS, LEASE_MS, START_MS, MovableClock, claimed, in_state, made
 
