@@ -37,26 +37,30 @@ class BaseSpec:
         if spec.keys() != self.spec.keys():
             return None
         found = {"base": self.digest}
-        for section, value in spec.items():
-            shared = self.spec[section]
-            if section == "name":
-                found |= {} if value == name else {SPEC_FIELD + section: _text(value)}
-            elif not _same(value, shared):
+        for section, shared in self.spec.items():
+            value = spec[section]
+            if value is not shared and section != "name":
                 found |= _differences(section, value, shared)
+        if spec.get("name", name) != name:
+            found[f"{SPEC_FIELD}name"] = _text(spec["name"])
         return found if len(found) <= MOST_DIFFERENCES + 1 else None
 
 
 def _differences(section: str, value: Any, shared: Any) -> dict[str, str]:
-    if not (isinstance(value, dict) and isinstance(shared, dict) and value.keys() == shared.keys()):
-        return {SPEC_FIELD + section: _text(value)}
-    return {f"{SPEC_FIELD}{section}.{key}": _text(one) for key, one in value.items() if not _same(one, shared[key])}
+    if not (type(value) is type(shared) is dict and value.keys() == shared.keys()):
+        return {} if _same(value, shared) else {SPEC_FIELD + section: _text(value)}
+    return {
+        f"{SPEC_FIELD}{section}.{key}": _text(one)
+        for key, one in value.items()
+        if one is not shared[key] and not _same(one, shared[key])
+    }
 
 
 def _same(value: Any, shared: Any) -> bool:
     """Whether their JSON is the same, in which 1, 1.0 and true differ."""
-    if value is shared:
-        return True
-    return value == shared if type(value) is type(shared) in _PLAIN else _text(value) == _text(shared)
+    if type(value) is not type(shared):
+        return False
+    return value == shared if type(value) in _PLAIN else _text(value) == _text(shared)
 
 
 def _text(value: Any) -> str:

@@ -53,6 +53,22 @@ def test_a_sweep_stores_one_base_and_of_each_job_what_differs(any_store: Store) 
     assert sum(int(base["jobs"]) for base in bases(any_store)) == 300
 
 
+def test_jobs_that_differ_in_this_and_that_go_in_one_call_and_each_keeps_its_own(any_store: Store) -> None:
+    axes = {
+        "finetune.n_epochs": [1, 3],
+        "priority": ["normal"],
+        "deploy.mode": ["manual", "auto"],
+        "dataset.seed": [0, 9],
+    }
+    specs = expand(document(name="s{dataset.seed}", matrix=axes))
+    stored = Commands(any_store, RecordingNudger()).submit([Wanted(one) for one in specs])
+    assert [job.spec for job in any_store.whole(one.job_id for one in stored)] == specs
+    assert [base["jobs"] for base in bases(any_store)] == ["8"]
+    first, *_, last = (any_store.client.hgetall(Keys.job(one.job_id)) for one in stored)
+    assert not {"mode", "key", "priority", "spec.dataset.seed"} & first.keys()
+    assert {"mode": "auto", "spec.dataset.seed": "9", "name": "s9"}.items() <= last.items()
+
+
 def test_equal_jobs_of_many_submits_share_one_base(any_store: Store) -> None:
     for _ in range(3):
         made(any_store)
