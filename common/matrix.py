@@ -6,7 +6,7 @@ import itertools
 import re
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from common.collector import resting_collector
 from common.errors import InvalidSpec
@@ -14,6 +14,11 @@ from common.spec import JobSpec
 from common.spec_errors import quoted, shown
 
 MAX_JOBS = 100_000  #: of one document; more is a slip of the keyboard
+SECTIONS = {
+    name: field.annotation
+    for name, field in JobSpec.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+}
 _HOLE = re.compile(r"\{([A-Za-z_][\w.]*)\}")
 
 
@@ -26,23 +31,58 @@ def expand(document: object) -> list[JobSpec]:
     axes = _axes(document.get("matrix"))
     if not axes:
         return [JobSpec.parse(base)]
-    specs: list[JobSpec] = []
+    combinations = itertools.product(*axes.values())
+    first = _whole(base, axes, next(combinations))
     varied = {path.split(".")[0] for path in axes}
-    shared = base
-    for values in itertools.product(*axes.values()):
-        combination = {
-            key: dict(value) if key in varied and isinstance(value, dict) else value for key, value in shared.items()
-        }
-        for path, value in zip(axes, values, strict=True):
-            put(combination, path, value, where="matrix")
-        specs.append(_parse(combination, dict(zip(axes, values, strict=True))))
-        if shared is base:  # what is not varied has been checked
-            checked = {name: getattr(specs[0], name) for name in JobSpec.model_fields if name not in varied}
-            shared = base | checked | {"name": base.get("name", "")}
-    return specs
+    checked = {name: value for name, value in vars(first).items() if name not in varied}
+    shared = base | checked | {"name": base.get("name", "")}
+    sections = _Sections(first, shared, list(axes))
+    return [first, *(sections.spec(values) or _whole(shared, axes, values) for values in combinations)]
 
 
-def _parse(combination: dict[str, Any], at: dict[str, Any]) -> JobSpec:
+class _Sections:
+    """What a matrix varies, where that is keys of sections: then these are checked alone, and each once, for a JobSpec
+    asks nothing across its sections (`tests/unit/common/test_matrix.py`)."""
+
+    def __init__(self, first: JobSpec, shared: dict[str, Any], paths: list[str]) -> None:
+        self._first, self._name = first, shared["name"]
+        self._keys: dict[str, dict[str, int]] = {}  #: section -> key -> which of the axes
+        self._given: dict[str, dict[str, Any]] = {}
+        self._checked: dict[tuple[Any, ...], BaseModel] = {}
+        split = [path.split(".") for path in paths]
+        if all(len(parts) == 2 and parts[0] in SECTIONS for parts in split):
+            for at, (section, key) in enumerate(split):
+                self._keys.setdefault(section, {})[key] = at
+                self._given[section] = shared.get(section, {})
+
+    def spec(self, values: tuple[Any, ...]) -> JobSpec | None:
+        """The job of a combination; None where it takes a look at the whole to make it, or to say what is wrong."""
+        if not self._keys:
+            return None
+        parts: dict[str, Any] = {"name": self._name}
+        try:
+            for section, keys in self._keys.items():
+                parts[section] = self._section(section, {key: values[at] for key, at in keys.items()})
+            return self._first.with_parts(parts)
+        except (ValidationError, InvalidSpec):
+            return None
+
+    def _section(self, name: str, varied: dict[str, Any]) -> BaseModel:
+        mark = (name, *map(id, varied.values()))  # the matrix keeps its values, so that an id stays theirs
+        if mark not in self._checked:
+            self._checked[mark] = SECTIONS[name].model_validate({**self._given[name], **varied})
+        return self._checked[mark]
+
+
+def _whole(shared: dict[str, Any], axes: dict[str, list[Any]], values: tuple[Any, ...]) -> JobSpec:
+    """The job of a combination, all of it checked. Raises InvalidSpec that names the combination."""
+    at = dict(zip(axes, values, strict=True))
+    varied = {path.split(".")[0] for path in axes}
+    combination = {
+        key: dict(value) if key in varied and isinstance(value, dict) else value for key, value in shared.items()
+    }
+    for path, value in at.items():
+        put(combination, path, value, where="matrix")
     try:
         return JobSpec.parse(combination)
     except InvalidSpec as exc:

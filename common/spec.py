@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -206,6 +207,15 @@ def _stem(source: str) -> str:
     return Path(source).stem[:200]
 
 
+def _name(template: str, parts: Mapping[str, Any]) -> str:
+    """A job's name. Raises InvalidSpec for a hole that nothing fills."""
+    if not template:
+        return _stem(parts["dataset"].source)
+    from common.matrix import fill
+
+    return fill(template, parts)[:200]
+
+
 class LimitsSpec(_Part):
     """When hintrelay gives up."""
 
@@ -235,27 +245,26 @@ class JobSpec(_Part):
     @classmethod
     def parse(cls, data: object) -> Self:
         """A spec without a matrix. Raises InvalidSpec with the path of the key and what is allowed."""
-        from common.spec_errors import quoted, sentence
-
         if not isinstance(data, dict):
             raise InvalidSpec(f"a spec is a mapping of keys to values, not {type(data).__name__}")
         version = data.get("version")
         if isinstance(version, int) and not isinstance(version, bool) and version > cls.VERSION:
+            from common.spec_errors import quoted
+
             raise InvalidSpec(
                 f"version: this hintrelay reads specs of version {cls.VERSION}, not {quoted(version)}: upgrade it"
             )
         try:
             spec = cls.model_validate(data)
         except ValidationError as exc:
+            from common.spec_errors import sentence
+
             raise InvalidSpec(sentence(exc, cls)) from exc
-        return spec.model_copy(update={"name": spec._name(data)})
+        return spec.with_parts({"name": spec.name})
 
-    def _name(self, data: dict[str, Any]) -> str:
-        from common.matrix import fill
-
-        if not self.name:
-            return _stem(self.dataset.source)
-        return fill(self.name, self)[:200]
+    def with_parts(self, parts: dict[str, Any]) -> Self:
+        """With these keys instead, which are checked already; `name` among them is not filled in yet."""
+        return self.model_copy(update={**parts, "name": _name(parts["name"], {**vars(self), **parts})})
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:

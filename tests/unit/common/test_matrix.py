@@ -1,11 +1,16 @@
 """The matrix: one job for each combination."""
 
+import copy
+import itertools
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.errors import InvalidSpec
 from common.matrix import MAX_JOBS, expand, fill, put
+from common.spec import JobSpec
 from tests.jobs_made import document
 
 
@@ -37,6 +42,65 @@ def test_the_document_is_left_as_it_was() -> None:
 
 def test_a_part_that_is_not_in_the_document_can_be_varied() -> None:
     assert [s.generate.top_p for s in expand({**document(), "matrix": {"generate.top_p": [0.5, 0.9]}})] == [0.5, 0.9]
+
+
+AXES = {
+    "dataset.seed": st.integers(0, 3),
+    "dataset.source": st.sampled_from(["a.json", "b/c.json"]),
+    "dataset.gates": st.sampled_from([{}, {"overlap": "drop"}]),
+    "finetune.learning_rate": st.sampled_from([1e-5, 0.5]),
+    "finetune.lora": st.sampled_from([None, True]),
+    "evaluate.metrics": st.sampled_from([["rouge1"], ["rougeL", "bert_score"][:1], []]),
+    "limits.max_cost_usd": st.sampled_from([1, 2.5, None]),
+    "priority": st.sampled_from(["high", "normal"]),
+    "deploy": st.sampled_from([{"mode": "auto", "max_minutes": 5}, {}]),
+    "name": st.sampled_from(["plain", "{dataset.seed}-{finetune.learning_rate}"]),
+}
+
+
+@given(st.lists(st.sampled_from(list(AXES)), min_size=1, max_size=3, unique=True).flatmap(
+    lambda paths: st.fixed_dictionaries({path: st.lists(AXES[path], min_size=1, max_size=3) for path in paths})
+))  # fmt: skip
+def test_each_job_is_what_a_document_of_its_own_would_make(matrix: dict[str, list[Any]]) -> None:
+    base = document(name="n{finetune.n_epochs}-{dataset}")
+    singles = []
+    for values in itertools.product(*matrix.values()):
+        single = copy.deepcopy(base)
+        for path, value in zip(matrix, values, strict=True):
+            put(single, path, copy.deepcopy(value))
+        singles.append(JobSpec.parse(single))
+    made = expand({**base, "matrix": matrix})
+    assert made == singles
+    assert [repr(one) for one in made] == [repr(one) for one in singles]
+
+
+def test_a_spec_asks_nothing_across_its_sections() -> None:
+    """Else sections that a matrix varies must not be checked apart from each other."""
+    asked = JobSpec.__pydantic_decorators__
+    assert not asked.model_validators
+    assert not asked.root_validators
+    assert set(asked.field_validators) | set(asked.validators) == set()
+
+
+def test_of_several_sections_each_is_checked_once_for_its_values() -> None:
+    specs = expand(
+        {**document(), "matrix": {"finetune.n_epochs": [1, 2], "dataset.seed": [5, 6, 7], "limits.deadline": ["1h"]}}
+    )
+    assert [(one.finetune.n_epochs, one.dataset.seed) for one in specs] == [(e, s) for e in (1, 2) for s in (5, 6, 7)]
+    assert specs[2].dataset is specs[5].dataset
+    assert specs[4].finetune is specs[5].finetune
+
+
+def test_a_fault_late_in_the_matrix_is_told_with_its_combination() -> None:
+    axes = {"dataset.seed": [1, 2, -1], "deploy.mode": ["auto", "manual"], "deploy.max_minutes": [5]}
+    assert fault({**document(), "matrix": axes}) == (
+        "deploy: max_minutes goes with mode: auto, but mode is manual "
+        "[in the matrix at dataset.seed=1, deploy.mode='manual', deploy.max_minutes=5]"
+    )
+    axes = {"evaluate.judge": [{"model": "m"}, None]}
+    assert fault({**document(name="{evaluate.judge.model}"), "matrix": axes}).startswith(
+        "name: {evaluate.judge.model} names no key of the spec [in the matrix at evaluate.judge="
+    )
 
 
 @pytest.mark.parametrize(
