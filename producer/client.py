@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,21 +91,12 @@ class Producer:
         self, specs: Sequence[JobSpec], files: Mapping[str, Path] | None = None
     ) -> builtins.list[tuple[JobSpec, Path | None]]:
         """Each spec with the local file of its data set, if it has one, checked. Raises InvalidSpec."""
-        from common.selection import select
-
-        found: dict[DatasetSpec, Mapping[str, Finding]] = {}
-        checked: builtins.list[tuple[JobSpec, Path | None]] = []
         sources = dict.fromkeys(spec.dataset.source for spec in specs)
-        found_at = {source: (files or {}).get(source) or local_file(source) for source in sources}
-        for spec in specs:
-            path = found_at[spec.dataset.source]
-            rows = spec.dataset.model_copy(update={"seed": 0})  # a seed orders the rows, whatever they are
-            if path is not None and rows not in found:
-                _open(path, spec.dataset.source)
-                found[rows] = select(path, rows).findings
-            checked.append((spec, path))
-        self.findings = found
-        return checked
+        at = {source: (files or {}).get(source) or local_file(source) for source in sources}
+        here = {source: path for source, path in at.items() if path is not None}
+        chosen = _rows(spec.dataset for spec in specs if spec.dataset.source in here)
+        self.findings = {rows: _findings(here[rows.source], rows) for rows in chosen}
+        return [(spec, here.get(spec.dataset.source)) for spec in specs]
 
     def _refuse_too_dear(self, checked: Sequence[tuple[JobSpec, Path | None]]) -> None:
         """By this machine's estimate; the worker asks the platform for its own before it pays."""
@@ -191,6 +182,14 @@ def _order(entry_id: str) -> tuple[int, int]:
     return int(ms), int(number or 0)
 
 
+def _rows(datasets: Iterable[DatasetSpec]) -> Iterable[DatasetSpec]:
+    """Those that choose other rows, or from another file: a seed orders the rows, whatever they are."""
+    found: dict[tuple[object, ...], DatasetSpec] = {}
+    for one in datasets:
+        found.setdefault(tuple(value for name, value in vars(one).items() if name != "seed"), one)
+    return [one.model_copy(update={"seed": 0}) for one in found.values()]
+
+
 def local_file(source: str) -> Path | None:
     """The file that a source names here; None for a HintEval name or a URL. Raises InvalidSpec when it is missing."""
     from common.dataset import is_name, is_url
@@ -207,9 +206,13 @@ def local_file(source: str) -> Path | None:
     return path
 
 
-def _open(path: Path, source: str) -> None:
+def _findings(path: Path, rows: DatasetSpec) -> Mapping[str, Finding]:
+    """What the gates find in a file. Raises InvalidSpec."""
+    from common.selection import select  # takes a while, and data that is not here is not looked at
+
     try:
         with path.open("rb"):
             pass
     except OSError as exc:
-        raise InvalidSpec(f"dataset.source: {source} cannot be read: {exc.strerror}") from exc
+        raise InvalidSpec(f"dataset.source: {rows.source} cannot be read: {exc.strerror}") from exc
+    return select(path, rows).findings

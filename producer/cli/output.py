@@ -12,6 +12,8 @@ from unicodedata import category, east_asian_width
 
 import click
 
+from common.collector import resting_collector
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -59,6 +61,7 @@ def emit(value: Any, output: str) -> None:
     click.echo(json_text(value, one_line=output == "jsonl"))
 
 
+@resting_collector()
 def emit_all(values: Iterable[Any], output: str) -> None:
     """Many objects: an array, or one object a line. However many there are, a page of them is held at once."""
     left, before = iter(values), "[\n"

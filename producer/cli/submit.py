@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from common.collector import resting_collector
 from common.job import Job
 from common.money import spoken
 from common.printable import printable
@@ -89,6 +90,7 @@ def _tell_lacking(wanted: Sequence[JobSpec]) -> None:
     tell_lacking(wanted)
 
 
+@resting_collector()
 def _read(store: Store, ids: Sequence[str], output: str) -> list[Job]:
     """The jobs as they stand now; JSON shows their specs."""
     return store.many(ids) if output == "table" else store.whole(ids)
