@@ -8,7 +8,6 @@ do the same at once, and what a crash cut off is done by the next one.
 from __future__ import annotations
 
 import random
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -22,14 +21,13 @@ from common.errors import HintrelayError
 from common.job import Job
 from common.keys import Keys
 from common.pipeline import QUEUES
-from common.records import Clock, Records
+from common.records import UNREADABLE, Clock, Records
 from common.scripts import Scripts
 from common.states import FINISHED, JobState
 
 log = structlog.get_logger(__name__)
 Record: TypeAlias = dict[str, str]
-#: what reading a record raises that a newer hintrelay, or somebody by hand, has written
-UNREADABLE = (HintrelayError, KeyError, ValueError, zlib.error)
+ODD = (HintrelayError, *UNREADABLE)
 DAY_MS = 86_400_000
 ENDS = tuple(state for state in JobState if state in FINISHED)
 
@@ -105,7 +103,7 @@ class Archive(Records):
         """What makes a record compact; None for one that cannot be read: it must not keep the others waiting."""
         try:
             return row, *compacted(row)
-        except UNREADABLE as exc:
+        except ODD as exc:
             log.warning("record_not_read", job=row.get("id"), reason=repr(exc))
             return None
 
@@ -144,7 +142,7 @@ class Archive(Records):
         try:
             (job,) = self._whole([row])
             return job.id, _keys(job, row), self._args(job, row, keep_ms)
-        except UNREADABLE as exc:
+        except ODD as exc:
             log.warning("record_not_read", job=row.get("id"), reason=repr(exc))
             later = self.now_ms() - keep_ms + DAY_MS
             self._run(lambda pipe: [pipe.zadd(Keys.state(JobState(row["state"])), {row["id"]: later}, xx=True)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
@@ -21,6 +22,8 @@ BATCHES_AT_ONCE = 100  #: counted in one round trip
 BASES_KEPT = 1000  #: base specs that are remembered
 HEX = "0123456789abcdef"
 _PREFIX = re.compile(r"[0-9a-f]{1,8}")
+#: what reading a record raises that a newer hintrelay, or somebody by hand, has written
+UNREADABLE = (UnknownVersion, KeyError, ValueError, zlib.error)
 Clock = Callable[[], int]  #: ms since 1970; tests pass their own, else Redis's clock counts
 
 
@@ -249,11 +252,12 @@ def _pages(ids: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _readable(record: dict[str, str]) -> Job | None:
-    """The job, unless a newer hintrelay wrote it: that one must not hide the others. `get` says so in an error."""
+    """The job, unless its record cannot be read: that one must not hide the others. `get` says so in an error."""
     try:
         return Job.from_record(record)
-    except UnknownVersion as exc:
+    except UNREADABLE as exc:
         import structlog  # 0.07 s, for what hardly ever happens
 
-        structlog.get_logger(__name__).warning("record_skipped", reason=exc.message)
+        reason = exc.message if isinstance(exc, UnknownVersion) else f"job {record.get('id')}: {exc!r}"
+        structlog.get_logger(__name__).warning("record_skipped", reason=reason)
         return None

@@ -10,9 +10,9 @@ from typing import Any
 import structlog
 
 from common.collector import resting_collector
-from common.errors import HintrelayError, NotFound
+from common.errors import HintrelayError, NotFound, Permanent
 from common.job import Job
-from common.records import Counts
+from common.records import UNREADABLE, Counts
 from common.states import JobState
 from common.store import Store
 from worker.patience import Patience
@@ -207,12 +207,8 @@ class RunWatch:
 
     def _stray(self, run: Run) -> None:
         """A run that no record names: somebody else's, or a second one of a job of ours. An extra one is cancelled."""
-        match = MARKER.search(run.suffix)
-        try:
-            job = self._store.get(match[1]) if match else None
-        except NotFound:
-            job = None
-        if job is None or job.marker != run.suffix or run.status is not RunStatus.ACTIVE:
+        job = self._marked(run) if run.status is RunStatus.ACTIVE else None  # who ended, however many, costs no look
+        if job is None:
             self._seen[run.id] = run
             return
         if job.state in _UNSETTLED or job.wish or job.run_id == run.id:  # its own stage adopts it, stops it, just did
@@ -225,6 +221,18 @@ class RunWatch:
                 self._seen[run.id] = run
         except HintrelayError as exc:
             log.warning("extra_run_not_cancelled", job=job.id, run_id=run.id, reason=exc.message)
+
+    def _marked(self, run: Run) -> Job | None:
+        """The job of ours whose marker the run bears. One that cannot be read must not keep the others waiting."""
+        match = MARKER.search(run.suffix)
+        try:
+            job = self._store.get(match[1]) if match else None
+            return job if job is not None and job.marker == run.suffix else None
+        except NotFound:
+            return None
+        except (*UNREADABLE, Permanent) as exc:  # Permanent: its spec is lost
+            log.warning("record_not_read", run_id=run.id, reason=repr(exc))
+            return None
 
     def _is_extra(self, job: Job, run: Run) -> bool:
         if job.finished and job.state is not JobState.SUCCEEDED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -214,3 +215,45 @@ def test_a_run_that_its_job_adopts_while_the_tick_looks_is_not_taken_for_an_extr
     relay.redis.hdel(Keys.runs, run_id)
     relay.round()
     assert relay.platform.run_by_id[run_id].status is RunStatus.ACTIVE
+
+
+SPOILED: dict[str, Callable[[Relay, str], object]] = {
+    "newer": lambda relay, job_id: relay.redis.hset(Keys.job(job_id), "v", "99"),
+    "no JSON": lambda relay, job_id: relay.redis.hset(Keys.job(job_id), mapping={"progress": "{", "spec": "{"}),
+    "no spec": lambda relay, job_id: relay.redis.delete(*relay.redis.scan_iter(Keys.spec("*"))),
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_record_that_cannot_be_read_keeps_no_other_job_waiting(relay: Relay, how: str, named: bool) -> None:
+    """Found by review: its run was taken for a stray, and every tick ended there."""
+    job_id, run_id = in_training(relay)
+    if not named:  # as of a run whose creation was in doubt
+        relay.redis.hdel(Keys.runs, run_id)
+    SPOILED[how](relay, job_id)
+    other, other_run = in_training(relay, finetune__learning_rate=1e-4)
+    relay.platform.complete(other_run)
+    relay.store._bases.clear()  # as of a process that has just begun
+    relay.round()
+    assert relay.get(other).state is JobState.TRAINED
+    relay.round(700)  # each job is looked at for itself
+    assert relay.platform.run_by_id[run_id].status is RunStatus.ACTIVE
+
+
+def test_runs_of_others_that_ended_cost_no_look_each(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by review: a worker that began looked at each run of a job that was forgotten, one after the other."""
+    in_training(relay)
+    for number in range(5):
+        relay.platform.complete(relay.platform.add_run(f"small-{number:08x}"))
+    asked = relay.redis.execute_command
+    looks: list[str] = []
+
+    def counted(*args: object, **options: object) -> object:
+        if args[0] == "HGETALL":
+            looks.append(str(args[1]))
+        return asked(*args, **options)
+
+    monkeypatch.setattr(relay.redis, "execute_command", counted)
+    relay.tick()
+    assert not [key for key in looks if key.startswith(Keys.job(""))]
