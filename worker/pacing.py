@@ -115,6 +115,8 @@ class SharedPace:
 
     def after(self, status: int, headers: Mapping[str, str], after_s: float | None) -> None:
         reset_s = _number(headers.get("x-ratelimit-reset"))
+        if reset_s is not None and reset_s > LONGEST_PAUSE_S:  # no duration: some services tell a date there
+            reset_s = None
         if status == 429 or (status == 503 and after_s is not None):
             self._slow_down("refused", _pause(after_s, reset_s))
         elif reset_s and _number(headers.get("x-ratelimit-remaining")) == 0:
@@ -206,10 +208,10 @@ def _pause(after_s: float | None, reset_s: float | None) -> float:
 
 
 def _number(text: str | None) -> float | None:
-    """A header's number; a trailing s or ms is of its unit."""
+    """A header's number, None for what is none, or below 0; a trailing s or ms is of its unit."""
+    text = text or ""
     try:
-        if text is None:
-            return None
-        return float(text[:-2]) / 1000 if text.endswith("ms") else float(text.removesuffix("s"))
+        number = float(text[:-2]) / 1000 if text.endswith("ms") else float(text.removesuffix("s"))
     except ValueError:
         return None
+    return number if math.isfinite(number) and number >= 0 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -77,7 +78,7 @@ def platform_words(body: Any, response: Any = None) -> str:
 
 
 def retry_after(response: Any) -> float | None:
-    """Seconds that a Retry-After header asks for, be it a number or a date; None without one."""
+    """Seconds that a Retry-After header asks for, be it a number or a date; None without one that is either."""
     value = response.headers.get("retry-after") if response is not None else None
     if not value:
         return None
@@ -89,7 +90,7 @@ def retry_after(response: Any) -> float | None:
         except ValueError:
             return None
         wait_s = ((at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
-    return min(max(wait_s, 0.0), LONGEST_WAIT_S)
+    return None if math.isnan(wait_s) else min(max(wait_s, 0.0), LONGEST_WAIT_S)
 
 
 def _cause(exc: Exception) -> str:

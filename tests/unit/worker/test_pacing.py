@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
+import httpx
 import pytest
 import redis
 from redis.backoff import NoBackoff
@@ -15,6 +18,7 @@ from common.keys import Keys
 from common.scripts import Scripts
 from common.store import Store
 from tests.jobs_made import MovableClock
+from worker.adapters.together_errors import retry_after
 from worker.pacing import Paces, SharedPace
 
 NAME = "5f0c2a91b3d4:platform"
@@ -142,12 +146,31 @@ def test_a_503_without_a_time_is_the_platforms_fault_and_not_our_speed(client: C
     assert client.zcard(Keys.paces) == 0
 
 
-@pytest.mark.parametrize("reset", ["", "soon", "-1"])
-def test_odd_headers_do_no_harm(client: Client, clock: MovableClock, reset: str) -> None:
+@pytest.mark.parametrize("reset", ["", "soon", "-1", "nan", "inf", "-inf", "1764205555", "6m0s", "ms"])
+@pytest.mark.parametrize("remaining", ["0", "nan", "many"])
+def test_odd_headers_do_no_harm(client: Client, clock: MovableClock, reset: str, remaining: str) -> None:
+    """Found by review: a number that is none ended the stage, and a date paused the account for an hour."""
     pace = SharedPace(Scripts(client), NAME, None, now_ms=clock)
-    pace.after(429, {"x-ratelimit-reset": reset}, None)
+    headers = {"x-ratelimit-reset": reset, "x-ratelimit-remaining": remaining}
+    pace.after(200, headers, None)
+    pace.before()
+    pace.after(429, headers, None)
     clock.forward(1000)
     pace.before()
+
+
+@pytest.mark.parametrize(
+    ("header", "wait_s"),
+    [("7", 7), ("0.5", 0.5), ("-3", 0), ("1e999", 3600), ("90000", 3600), ("nan", None), ("soon", None), ("", None)],
+)
+def test_retry_after_is_a_time_within_an_hour_or_none(header: str, wait_s: float | None) -> None:
+    assert retry_after(httpx.Response(429, headers={"retry-after": header})) == wait_s
+
+
+@pytest.mark.parametrize(("days", "wait_s"), [(-1, 0), (1, 3600)])
+def test_a_date_to_retry_after_is_a_time_within_an_hour(days: int, wait_s: float) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(days=days), usegmt=True)
+    assert retry_after(httpx.Response(503, headers={"retry-after": date})) == wait_s
 
 
 def test_models_and_the_platform_have_paces_of_their_own(client: Client) -> None:
