@@ -16,6 +16,7 @@ end
 local last = 9 + 2 * tonumber(ARGV[9])
 for i = 10, last, 2 do
   redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+  if ARGV[i] == 'run_id' and (r[3] or '') ~= '' and r[3] ~= ARGV[i + 1] then leave(KEYS[3], r[3], ARGV[2]) end
   if ARGV[i] == 'run_id' and ARGV[i + 1] ~= '' then train_by(KEYS[3], ARGV[i + 1], ARGV[2]) end
 end
 redis.call('HSET', KEYS[1], 'updated', now)

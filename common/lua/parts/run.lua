@@ -7,3 +7,11 @@ local function train_by(runs, run, id)
     redis.call('HSET', runs, run, jobs .. ' ' .. id)
   end
 end
+-- it trains by that run no more
+local function leave(runs, run, id)
+  local others = {}
+  for other in string.gmatch(redis.call('HGET', runs, run) or '', '%x+') do
+    if other ~= id then others[#others + 1] = other end
+  end
+  if others[1] then redis.call('HSET', runs, run, table.concat(others, ' ')) else redis.call('HDEL', runs, run) end
+end

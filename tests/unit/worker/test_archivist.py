@@ -112,6 +112,25 @@ def test_without_a_setting_nothing_expires(tmp_path: Path) -> None:
     assert not gone(relay, job_id)
 
 
+def test_nothing_is_left_of_the_runs_that_a_job_had_before(relay: Relay) -> None:
+    """Found by review: a run that ended badly stood for its job for ever, and so did one that the platform restarted."""
+    job_id = failed(relay)
+    relay.commands.retry(job_id)
+    relay.drive()
+    second = relay.get(job_id).run_id
+    assert second is not None
+    third = relay.platform.add_run(f"small-{job_id}")
+    relay.platform.change(second, RunStatus.FAILED, "error", restarted_as=third)
+    relay.round()
+    assert relay.redis.hgetall(Keys.runs) == {third: job_id}
+    relay.commands.register_deployment(job_id, "acme/third")
+    relay.platform.complete(third)
+    relay.round()
+    assert relay.get(job_id).state is JobState.SUCCEEDED
+    expire(relay)
+    assert gone(relay, job_id)
+
+
 def test_nothing_of_an_expired_job_is_left_in_any_key(relay: Relay) -> None:
     wanted = [Wanted(make_spec())]
     job_id = relay.commands.submit(wanted, key="nightly-1", batch="nightly")[0].job_id
