@@ -194,4 +194,13 @@ def _keys(job: Job, record: Mapping[str, str]) -> list[str]:
     fixed = [Keys.job(job.id), state, Keys.endpoints_open, Keys.unsettled, Keys.runs, Keys.payers, Keys.idempotency]
     fixed += [Keys.spec(record.get("base", "")), Keys.past, batch, Keys.batches, Keys.eased, Keys.events]
     fixed += [Keys.pieces(job.id), Keys.ids(job.id), Keys.sharers(record.get("shares", "")), Keys.slot_line]
-    return [*fixed, Keys.jobs, Keys.due, Keys.held(job.batch), Keys.slots, Keys.seekers, *map(Keys.line, QUEUES)]
+    return [
+        *fixed,
+        Keys.jobs,
+        Keys.due,
+        Keys.held(job.batch),
+        Keys.slots,
+        Keys.joined,
+        Keys.seekers,
+        *map(Keys.line, QUEUES),
+    ]

@@ -40,6 +40,8 @@ class Keys:
     """sorted set, all scores 0: ids of jobs that may pay for a run now and are not yet seen in training."""
     slot_line = PREFIX + "slot_line"
     """sorted set, all scores 0: '<limit>:<turn>:<job id>' of each job that waits for a slot, in their order."""
+    joined = PREFIX + "joined"
+    """sorted set, all scores 0: ids of jobs that train, or trained, by a run that another job pays for."""
     slot_turns = PREFIX + "slot_turns"
     """hash: 'b<batch>', 'high b<batch>', 'low b<batch>' -> the last turn that its jobs of this priority have in the
     line; 'served' -> the turn that was served last."""

@@ -61,7 +61,7 @@ class Sharing(Records):
 
     def join(self, lease: Lease, mark: str, payer: str, run_id: str) -> bool:
         """The job trains by the payer's run. False where the lease was lost, or the payer has left the run."""
-        keys = [Keys.job(lease.job_id), Keys.payers, Keys.runs, Keys.sharers(mark)]
+        keys = [Keys.job(lease.job_id), Keys.payers, Keys.runs, Keys.sharers(mark), Keys.joined]
         with reaching(self.url):
             return bool(self._scripts.join_run(keys=keys, args=[lease.job_id, lease.token, mark, payer, run_id]))
 
@@ -70,7 +70,7 @@ class Sharing(Records):
         while True:
             with reaching(self.url):
                 ids = (self.client.hget(Keys.runs, run_id) or "").split()
-                keys = [Keys.payers, Keys.runs, *map(Keys.job, ids)]
+                keys = [Keys.payers, Keys.runs, Keys.joined, *map(Keys.job, ids)]
                 word, *heir = self._scripts.leave_run(keys=keys, args=[job_id, mark, run_id, *ids])
             if word != "again":
                 return str(heir[0]) if word == "kept" else None

@@ -1,9 +1,9 @@
 """Slots: how many runs the relay has at the platform at once, over all workers and machines.
 
-How many are under way is read off the records: what is in training, and what may be paid now. A slot is taken in the
-script that writes the intent to pay, and is of no more account once its job is in training or has ended: whoever dies
-in between, none is lost and none is given twice. A job that finds no slot waits in a line that costs nothing, and is
-made due when its turn comes.
+How many are under way is read off the records: what is in training by a run of its own, and what may be paid now. A
+slot is taken in the script that writes the intent to pay, and is of no more account once its job is in training or has
+ended: whoever dies in between, none is lost and none is given twice. A job that finds no slot waits in a line that
+costs nothing, and is made due when its turn comes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from common.scripts import Scripts
 from common.states import JobState
 
 ANY_NUMBER = 999_999  #: runs; a job without a limit of its own
-INDEXES = [Keys.state(JobState.UPLOADED), Keys.state(JobState.TRAINING)]
+INDEXES = [Keys.state(JobState.UPLOADED), Keys.state(JobState.TRAINING), Keys.joined]
 
 
 class Slots(Records):

@@ -39,6 +39,7 @@ def _mentioned(store: Store) -> set[str]:
     """The ids that indexes and side keys hold."""
     client = store.client
     found = set(client.smembers(Keys.unsettled)) | set(client.zrange(Keys.seekers, 0, -1))
+    found |= set(client.zrange(Keys.joined, 0, -1))
     found |= set(client.zrange(Keys.slots, 0, -1)) | set(client.hgetall(Keys.payers).values())
     found |= {place.rpartition(":")[2] for place in client.zrange(Keys.slot_line, 0, -1)}
     found |= {job_id for ids in client.hgetall(Keys.runs).values() for job_id in ids.split()}

@@ -41,6 +41,40 @@ def test_never_more_runs_than_the_spec_allows_and_all_come_through(relay: Relay)
     assert relay.platform.calls.count("start_run") == 5
 
 
+def test_jobs_that_share_a_run_are_one_run_under_way(relay: Relay) -> None:
+    """Found by review: three jobs of one run were three runs, so that a run of another job waited for nothing."""
+    first, second, third = (relay.submit(limits__max_running=2, generate__temperature=t) for t in (0.1, 0.2, 0.3))
+    relay.drive()
+    other, late = (relay.submit(fresh=True, limits__max_running=2) for _ in range(2))
+    relay.drive()
+    assert [relay.get(job_id).state for job_id in (first, second, third, other)] == [JobState.TRAINING] * 4
+    assert relay.get(late).state is JobState.UPLOADED
+    relay.commands.cancel(first)  # the run is the second's from now on, and under way still
+    for _ in range(3):
+        relay.round()
+    assert relay.get(first).state is JobState.CANCELLED
+    assert relay.get(late).state is JobState.UPLOADED
+    for job_id in (second, third):
+        relay.commands.cancel(job_id)
+    for _ in range(3):
+        relay.round()
+    assert relay.get(late).state is JobState.TRAINING
+    assert len(active(relay)) == 2
+
+
+def test_a_job_that_shared_a_run_takes_a_slot_for_one_of_its_own(relay: Relay) -> None:
+    jobs = [relay.submit(limits__max_running=1, generate__temperature=t) for t in (0.1, 0.2)]
+    relay.drive()
+    relay.platform.change("ft-00000001", RunStatus.FAILED, "error", words="bad luck")
+    relay.round()
+    relay.commands.retry(jobs[1])
+    relay.drive()
+    assert relay.get(jobs[1]).state is JobState.TRAINING
+    late = relay.submit(fresh=True, limits__max_running=1)
+    relay.drive()
+    assert relay.get(late).state is JobState.UPLOADED
+
+
 def test_a_job_that_waits_says_for_what_and_costs_no_nudge(relay: Relay) -> None:
     relay.submit(fresh=True, limits__max_running=1)
     late = relay.submit(fresh=True, limits__max_running=1)
