@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from common.errors import Busy, Permanent, Transient
 from common.spec import GenerateSpec
-from worker.adapters import chat, chat_pace
+from worker.adapters import chat, chat_pace, hinteval
 from worker.adapters.chat import ChatClient
 from worker.adapters.hinteval import HintEvalModel
 from worker.pacing import Pace
@@ -125,6 +125,37 @@ def test_who_is_refused_for_the_number_of_requests_waits_as_long_as_was_asked(
 ) -> None:
     server.replies = [(429, {"Retry-After": "0.01"}, b"{}"), completion("1. one")]
     assert asked(model) == ("one",)
+
+
+class Queue:
+    """A pace at which the first request goes, and all others wait until a refusal was told."""
+
+    def __init__(self) -> None:
+        self.first = threading.Lock()
+        self.told = threading.Event()
+        self.heard: list[bool] = []
+
+    def before(self, patience_s: float = 0.0) -> None:
+        if not self.first.acquire(blocking=False):
+            self.heard.append(self.told.wait(5))
+
+    def after(self, status: int, headers: Mapping[str, str], after_s: float | None) -> None:
+        if status == 429:
+            self.told.set()
+
+
+def test_a_refusal_is_told_though_many_wait_for_a_place(
+    server: Server, model: HintEvalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by review: it stood behind those that waited, all sent at the old rate meanwhile, and each was refused."""
+    pace = Queue()
+    monkeypatch.setattr(chat, "WAITERS", 2)
+    monkeypatch.setattr(hinteval, "pace_of", lambda paces, name: pace)
+    server.replies = [(429, {}, b"{}"), completion("1. one")]
+    futures = [model.begin("acme/x", f"What {number}?", "It", WANTED) for number in range(4)]
+    assert [future.result(20).hints for future in futures] == [("one",)] * 4
+    assert pace.heard
+    assert all(pace.heard)
 
 
 def test_patience_with_refusals_has_an_end(

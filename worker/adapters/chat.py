@@ -34,6 +34,7 @@ ASK_RETRIES = 2
 RETRIED = frozenset({408, 409, 425})  #: beside 5xx
 LONGEST_REST_S = 8.0  #: between two tries
 WAITERS = 32  #: threads that wait for a place at the pace
+TELLERS = 4  #: threads that tell it what was answered: behind those that wait, that would come too late
 
 
 class Loop:
@@ -44,6 +45,7 @@ class Loop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._session: aiohttp.ClientSession | None = None
         self._thread = threading.Thread(target=self._run, name="chat", daemon=True)
+        self._tellers = ThreadPoolExecutor(TELLERS, thread_name_prefix="tell")
 
     def begin(self, coro: Coroutine[Any, Any, T]) -> Future[T]:
         with self._lock:
@@ -66,6 +68,11 @@ class Loop:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
+        self._tellers.shutdown(wait=False)
+
+    async def tell(self, call: Callable[[], object]) -> None:
+        """A call that asks Redis, away from the loop."""
+        await asyncio.get_running_loop().run_in_executor(self._tellers, call)
 
     async def _ended(self) -> None:
         session, self._session = self._session, None
@@ -118,17 +125,13 @@ class ChatClient:
             raise openai.APIConnectionError(request=httpx.Request("POST", self._url)) from exc
         if response.status < 400:
             if "x-ratelimit-remaining" in response.headers:  # it may have to tell Redis
-                await _in_thread(partial(self._pace.after, response.status, response.headers, None))
+                await self._loop.tell(partial(self._pace.after, response.status, response.headers, None))
             return answer
         refused = httpx.Response(
             response.status, headers=_plain(response), content=answer, request=httpx.Request("POST", self._url)
         )
-        await _in_thread(partial(learn, self._pace, refused))
+        await self._loop.tell(partial(learn, self._pace, refused))
         raise openai.APIStatusError(f"answered {response.status}", response=refused, body=_json(answer))
-
-
-async def _in_thread(call: Callable[[], object]) -> None:
-    await asyncio.get_running_loop().run_in_executor(None, call)
 
 
 def _proxy(url: str) -> str | None:
