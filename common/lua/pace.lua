@@ -27,8 +27,9 @@ if rate or pause > now then
     sent = sent + 1
   elseif at - now <= tonumber(ARGV[5]) then
     answer[1] = 'later'
-  else  -- whoever is sent away comes back at a time of its own
+  else  -- whoever is sent away comes back at a time of its own, within ten minutes: much may change until then
     local back = math.max(at, tonumber(r[3]) or 0)
+    if back > at + 600000 then back = at end
     redis.call('HSET', KEYS[1], 'behind', back + gap)
     answer[1], answer[2] = 'busy', math.ceil(back - now)
   end

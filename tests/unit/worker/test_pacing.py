@@ -122,6 +122,19 @@ def test_whoever_is_sent_away_comes_back_at_a_time_of_its_own(client: Client, cl
     assert len(set(waits)) == 4
 
 
+def test_whoever_is_sent_away_from_a_long_queue_comes_back_within_minutes(client: Client, clock: MovableClock) -> None:
+    """Found by review: the last of 10,000 was told a time hours away, which a faster pace made no sooner."""
+    pace = SharedPace(Scripts(client), NAME, 1.0, now_ms=clock)
+    pace.after(503, {}, 10.0)
+    waits = []
+    for _ in range(1500):
+        with pytest.raises(Busy) as caught:
+            pace.before()
+        waits.append(caught.value.after_s or 0.0)
+    assert max(waits) <= 10 + 601
+    assert len(set(waits)) > 500, "they are spread over it"
+
+
 def test_a_fixed_cap_is_kept_without_any_refusal(client: Client, clock: MovableClock) -> None:
     account = Account(client, clock, rps=1e9, cap=5.0)
     assert 4.5 < account.run(20) <= 5.1
