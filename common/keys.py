@@ -48,7 +48,7 @@ class Keys:
     paces = PREFIX + "paces"
     """sorted set: name of each pace at which the platform refused a request -> ms of the last time; 10 minutes."""
     tick = PREFIX + "tick"
-    """string, expires: the tick that runs now; claimed with NX so that one of many beats works."""
+    """string, expires when the next tick is expected: who ticked last; one of many beats works."""
     rest = PREFIX + "rest"
     """string, expires: '<jobs in training> <runs known>' when no run of theirs could change for a while."""
     files = PREFIX + "files"

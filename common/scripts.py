@@ -10,8 +10,8 @@ from typing import Any
 from common.connection import Client
 
 NAMES = (
-    "create claim take enter renew move defer note register wish wake take_due postpone admit await_slot hand_on pace "
-    "slow_down endpoint_want endpoint_share endpoint_move endpoint_close "
+    "create claim take take_tick enter renew move defer note register wish wake take_due postpone admit await_slot "
+    "hand_on pace slow_down endpoint_want endpoint_share endpoint_move endpoint_close "
     "payer join_run leave_run reserve settle compact expire"
 ).split()
 

@@ -188,9 +188,8 @@ class Store(Creation):
         return self._call(self._scripts.wake, [Keys.job(job_id), Keys.due], [self._now(), job_id])
 
     def take_tick(self, period_s: float) -> bool:
-        """Whether this tick is the one that works in its slot."""
-        with reaching(self.url):
-            return bool(self.client.set(Keys.tick, self.actor, nx=True, px=max(1, int(period_s * 900))))
+        """Whether this tick is the one that works in its period."""
+        return self._call(self._scripts.take_tick, [Keys.tick], [self.actor, max(1, int(period_s * 1000))])
 
     def sign_of_life(self, workers: Sequence[str]) -> None:
         """These worker processes live; those that were silent for long are forgotten."""
