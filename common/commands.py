@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
+from common.changes import Changed, Changes
 from common.collector import resting_collector
 from common.creation import Stored
 from common.drafts import NewJob
@@ -14,10 +15,9 @@ from common.durations import seconds
 from common.errors import Conflict, InvalidSpec, NotFound, Unreachable
 from common.job import MAX_ATTEMPTS, Job, Pointer
 from common.names import batch_name, deployment_name, idempotency_key, own_batch_name
-from common.pipeline import CANCEL, Step, rest
+from common.pipeline import Step, rest
 from common.states import JobState
 from common.store import Store
-from common.waiting import needs_a_person
 
 if TYPE_CHECKING:
     from common.spec import JobSpec
@@ -51,6 +51,7 @@ class Commands:
     def __init__(self, store: Store, nudger: Nudger) -> None:
         self._store = store
         self._nudger = nudger
+        self._changes = Changes(store, self._nudge)
         self.nudge_lost: Unreachable | None = None
 
     @resting_collector()
@@ -116,45 +117,35 @@ class Commands:
 
     def cancel(self, job: str) -> Job:
         """Wish a job cancelled, its run on the platform too. Raises NotFound, Conflict for a job that has ended."""
-        job_id = self._store.resolve(job)
-        word, *more = self._store.wish(job_id)
-        if word == "gone":
-            raise NotFound(f"there is no job {job}")
-        if word == "finished" and more[0] != JobState.CANCELLED:
-            raise Conflict(f"job {job_id} is {more[0]}: there is nothing to cancel")
-        if word == "wished":
-            state, paid = JobState(more[0]), more[1] == "1"
-            nothing_there = not paid and state in {JobState.ACCEPTED, JobState.PREPARED, JobState.UPLOADED}
-            error = {"stage": CANCEL.name, "code": "cancelled", "message": "cancelled", "attempts": 0}
-            facts = {"error": error}
-            if not (nothing_there and self._store.move(job_id, state, JobState.CANCELLED, facts, data=error)):
-                self._nudge([(job_id, [CANCEL])])
-        return self._store.get(job_id)
+        return _only(self.cancel_all([self._store.resolve(job)]))
 
     def retry(self, job: str) -> Job:
         """Take a failed job up again from the stage that failed, with new attempts and a new deadline.
 
         Raises NotFound, Conflict for a job that has not failed.
         """
-        job_id = self._store.resolve(job)
-        found = self._store.get(job_id)
-        if found.state is not JobState.FAILED:
-            raise Conflict(f"job {job_id} is {found.state}: only a failed job can be retried")
-        resume = JobState(found.facts.get("resume") or JobState.ACCEPTED)
-        facts = {"error": None, "resume": None}
-        if resume is JobState.DEPLOYED and found.facts.get("endpoint"):  # it was taken down when the job failed
-            resume = JobState.TRAINED
-            facts |= {"deployment": None, "endpoint": None, "endpoint_id": None}
-        if self._store.move(job_id, JobState.FAILED, resume, facts, extend=True):
-            moved = self._store.get(job_id)
-            self._nudge([] if needs_a_person(moved) else [(job_id, rest(resume))])
-        return self._store.get(job_id)
+        return _only(self.retry_all([self._store.resolve(job)]))
+
+    def cancel_all(self, ids: Sequence[str]) -> list[Changed]:
+        """As `cancel`, for whole ids: each job, in their order, or the error that `cancel` raises."""
+        return self._changes.cancel(ids)
+
+    def retry_all(self, ids: Sequence[str]) -> list[Changed]:
+        """As `retry`, for whole ids."""
+        return self._changes.retry(ids)
 
     def _nudge(self, nudges: Sequence[tuple[str, Sequence[Step]]]) -> None:
         try:
             self._nudger.send_many([(job_id, steps) for job_id, steps in nudges if steps])
         except Unreachable as exc:
             self.nudge_lost = exc
+
+
+def _only(answers: Sequence[Changed]) -> Job:
+    (answer,) = answers
+    if isinstance(answer, Job):
+        return answer
+    raise answer
 
 
 def _new_jobs(wanted: Sequence[Wanted], keys: Sequence[str], batch: str) -> Iterator[NewJob]:

@@ -169,11 +169,13 @@ class Store(Creation):
             answer: list[str] = self._scripts.register(keys=[Keys.job(job_id), Keys.due, Keys.events], args=args)
         return answer
 
-    def wish(self, job_id: str) -> list[str]:
-        """Wish a job cancelled; the script's header gives the answers."""
+    def wish(self, job_id: str, pipe: Any = None) -> list[str]:
+        """Wish a job cancelled; the script's header gives the answers. `pipe` collects the call."""
         args = [self._now(), job_id, self._kept, self.actor]
         with reaching(self.url):
-            answer: list[str] = self._scripts.wish(keys=[Keys.job(job_id), Keys.due, Keys.events], args=args)
+            answer: list[str] = self._scripts.wish(
+                client=pipe, keys=[Keys.job(job_id), Keys.due, Keys.events], args=args
+            )
         return answer
 
     def tell(self, job_id: str, event: str, data: Mapping[str, Any]) -> None:

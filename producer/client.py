@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from common.changes import Changed
 from common.commands import Commands, Wanted, checked_batch
 from common.errors import InvalidSpec
 from common.eventlog import EventLog
@@ -136,6 +137,14 @@ class Producer:
     def retry(self, job: str) -> Job:
         """See Commands.retry."""
         return self.commands.retry(job)
+
+    def cancel_all(self, ids: Sequence[str]) -> builtins.list[Changed]:
+        """See Commands.cancel_all."""
+        return self.commands.cancel_all(ids)
+
+    def retry_all(self, ids: Sequence[str]) -> builtins.list[Changed]:
+        """See Commands.retry_all."""
+        return self.commands.retry_all(ids)
 
     def get(self, job: str) -> Job:
         """A job by its id or the beginning of it. Raises NotFound."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from common.changes import Changed
 from common.errors import Conflict, HintrelayError
 from common.job import Job
 from common.printable import printable
@@ -53,8 +54,12 @@ def cancel(tools: Tools, jobs: Sequence[str], batch: str | None, output: str) ->
     `all` means every job that has not ended.
     """
     every = chosen(tools, jobs, batch, tools.producer.store.unfinished)
-    refs = _those(tools, every, lambda job: not job.finished) if every is not None else jobs
-    _change(tools, refs, tools.producer.cancel, every is not None, output, "no job of these is unfinished")
+    if every is None:
+        changed = _one_by_one(jobs, tools.producer.cancel)
+    else:
+        ids = _those(tools, every, lambda job: not job.finished)
+        changed = list(zip(ids, tools.producer.cancel_all(ids), strict=True))
+    _tell(tools, changed, every is not None, output, "no job of these is unfinished")
 
 
 @click.command()
@@ -72,29 +77,40 @@ def retry(tools: Tools, jobs: Sequence[str], batch: str | None, failed: bool, ou
     every = chosen(tools, [ALL] if failed and not jobs and batch is None else jobs, batch, failures)
     if every is None and failed:
         every = [tools.producer.store.resolve(ref) for ref in jobs]
-    refs = _those(tools, every, lambda job: job.state is JobState.FAILED) if every is not None else jobs
-    _change(tools, refs, tools.producer.retry, every is not None, output, "no job of these has failed")
+    if every is None:
+        changed = _one_by_one(jobs, tools.producer.retry)
+    else:
+        ids = _those(tools, every, lambda job: job.state is JobState.FAILED)
+        changed = list(zip(ids, tools.producer.retry_all(ids), strict=True))
+    _tell(tools, changed, every is not None, output, "no job of these has failed")
 
 
 def _those(tools: Tools, ids: Sequence[str], admits: Callable[[Job], bool]) -> list[str]:
     return [job.id for job in tools.producer.store.each(ids, ("id", "v", "state")) if admits(job)]
 
 
-def _change(
-    tools: Tools, refs: Sequence[str], act: Callable[[str], Job], lenient: bool, output: str, none: str
-) -> None:
-    """Try every one; the exit code is that of the first error. `none` is told where there was nothing to do."""
-    changed: list[Job] = []
-    errors: list[tuple[str, HintrelayError]] = []
+def _one_by_one(refs: Sequence[str], act: Callable[[str], Job]) -> list[tuple[str, Changed]]:
+    """Every one is tried."""
+    changed: list[tuple[str, Changed]] = []
     for ref in dict.fromkeys(refs):
         try:
-            changed.append(act(ref))
+            changed.append((ref, act(ref)))
         except HintrelayError as exc:
-            if not (lenient and isinstance(exc, Conflict)):  # it has ended meanwhile
-                errors.append((ref, exc))
-    if errors and len(refs) == 1:
+            changed.append((ref, exc))
+    return changed
+
+
+def _tell(tools: Tools, changed: Sequence[tuple[str, Changed]], lenient: bool, output: str, none: str) -> None:
+    """The exit code is that of the first error. `none` is told where there was nothing to do."""
+    jobs = [job for _, job in changed if isinstance(job, Job)]
+    errors = [
+        (ref, exc)
+        for ref, exc in changed
+        if isinstance(exc, HintrelayError) and not (lenient and isinstance(exc, Conflict))  # it has ended meanwhile
+    ]
+    if errors and len(changed) == 1:
         raise errors[0][1]
-    _print(changed, errors, output, none)
+    _print(jobs, errors, output, none)
     _tell_lost(tools)
     if errors:
         leave(describe(errors[0][1])[0])

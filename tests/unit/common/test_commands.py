@@ -1,10 +1,13 @@
 """submit, register_deployment, cancel and retry: what people get, and what is sent."""
 
+from typing import Any
+
 import pytest
 
+from common import changes
 from common.commands import SENT_AT_ONCE, Commands, Wanted
-from common.errors import Conflict, InvalidSpec, NotFound
-from common.job import Pointer
+from common.errors import Conflict, InvalidSpec, NotFound, Unreachable
+from common.job import Job, Pointer
 from common.keys import QUEUE_HINTS, Keys
 from common.states import JobState
 from common.store import Store
@@ -191,3 +194,45 @@ def test_a_failed_job_goes_on_from_the_stage_that_failed_with_a_new_deadline(
 def test_only_a_failed_job_can_be_retried(commands: Commands, any_store: Store, state: JobState) -> None:
     with pytest.raises(Conflict, match=f"is {state}: only a failed job can be retried"):
         commands.retry(in_state(any_store, state))
+
+
+def test_many_are_changed_and_each_has_its_answer_in_their_order(
+    commands: Commands, any_store: Store, nudger: RecordingNudger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "AT_ONCE", 2)
+    new, trains, done = made(any_store), in_state(any_store, JobState.TRAINING), in_state(any_store, JobState.SUCCEEDED)
+    failed, newer = in_state(any_store, JobState.FAILED, resume="uploaded"), in_state(any_store, JobState.FAILED)
+    any_store.client.hset(Keys.job(newer), "v", "99")
+    ids = [done, new, newer, "ffffffff", trains, failed]
+    told = [answer.state if isinstance(answer, Job) else answer.code for answer in commands.retry_all(ids)]
+    assert told == ["conflict", "conflict", "unknown_version", "not_found", "conflict", JobState.UPLOADED]
+    assert nudger.sent == [(failed, ["finetune"])]
+    told = [answer.state if isinstance(answer, Job) else answer.code for answer in commands.cancel_all(ids)]
+    assert told == [
+        "conflict",
+        JobState.CANCELLED,
+        "conflict",
+        "not_found",
+        JobState.TRAINING,
+        JobState.CANCELLED,
+    ]
+    assert nudger.sent[1:] == [(trains, ["cancel"])]
+
+
+def test_who_ended_while_redis_was_away_is_told_of_and_the_others_are_tried(
+    commands: Commands, any_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "AT_ONCE", 1)
+    first, second = made(any_store), made(any_store)
+    wish = any_store.wish
+
+    def away(job_id: str, pipe: Any = None) -> list[str]:
+        if job_id == first:
+            raise Unreachable("Redis is away")
+        return wish(job_id, pipe)
+
+    monkeypatch.setattr(any_store, "wish", away)
+    lost, cancelled = commands.cancel_all([first, second])
+    assert isinstance(lost, Unreachable)
+    assert isinstance(cancelled, Job)
+    assert cancelled.state is JobState.CANCELLED

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from common.changes import WOKEN
 from common.claims import Refusal
 from common.states import JobState
 from common.store import Store
 from producer.cli.context import Tools
+from tests.invariants import assert_invariants
 from tests.jobs_made import RecordingNudger, in_state, made
-from tests.unit.producer.conftest import Run, error_of, loaded
+from tests.unit.producer.conftest import CountingRedis, Run, error_of, loaded
 
 
 def test_deploy_registers_a_name_early_late_and_twice(run: Run, job_store: Store) -> None:
@@ -40,6 +44,24 @@ def test_cancel_all_means_what_has_not_ended(run: Run, job_store: Store, nudger:
     assert {job["job"] for job in jobs} == {waiting, training}
     assert job_store.get(ended).state is JobState.FAILED
     assert (training, ["cancel"]) in nudger.sent
+
+
+@pytest.mark.parametrize(("command", "at_most"), [("cancel", 15), ("retry", 17)])
+def test_all_takes_few_round_trips_however_many_jobs(
+    run: Run, job_store: Store, redis: CountingRedis, nudger: RecordingNudger, command: str, at_most: int
+) -> None:
+    """Found by use: 1,500 jobs took 6,000 of them."""
+    ids = [made(job_store, batch="night") for _ in range(450)]
+    if command == "retry":
+        for job_id in ids:
+            job_store.move(job_id, JobState.ACCEPTED, JobState.FAILED, {"error": {"code": "x"}})
+    redis.trips = 0
+    jobs = loaded(run(command, "--batch", "night", "-o", "json"))
+    assert [job["job"] for job in jobs] == ids
+    assert {job["state"] for job in jobs} == {"cancelled" if command == "cancel" else "accepted"}
+    assert redis.trips <= at_most
+    assert len(nudger.sent) == (0 if command == "cancel" else WOKEN), "those that stand in line need no message each"
+    assert_invariants(job_store)
 
 
 def test_all_of_nothing_is_fine(run: Run) -> None:
