@@ -55,7 +55,7 @@ class Recall:
             return
         with self._lock:
             self._away[job_id] = (busy.pace, time.monotonic() + wait_s)
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():  # a fault of ours may have ended it
                 self._thread = threading.Thread(target=self._work, name="recall", daemon=True)
                 self._thread.start()
 

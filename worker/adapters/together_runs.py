@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 
 MOST_POINTS = 300  #: of a run's losses; a curve on a page has no room for more
 
+LONGEST_LEFT_S = 30 * 86_400.0  #: an estimate above that is none
+
 #: Source: together 2.36.0, types/fine_tuning FinetuneJobStatus; `user_error` is in the SDK's library only.
 STATUS = {
     "pending": RunStatus.ACTIVE,
@@ -40,7 +42,8 @@ def run_from(item: dict[str, Any]) -> Run:
     if status is None:  # a new word of the platform's must not end a paid run
         log.warning("run_status_unknown", run_id=item["id"], status=word)
         status = RunStatus.ACTIVE
-    events = [event for event in item.get("events") or [] if isinstance(event, dict)]
+    told = item.get("events")
+    events = [event for event in told if isinstance(event, dict)] if isinstance(told, list) else []
     price = item.get("total_price")
     return Run(
         id=item["id"],
@@ -82,7 +85,7 @@ def seconds_left(progress: object) -> float | None:
     if not isinstance(progress, dict) or not progress.get("estimate_available"):
         return None
     left = progress.get("seconds_remaining")
-    return float(left) if isinstance(left, (int, float)) and left > 0 else None
+    return float(left) if isinstance(left, (int, float)) and 0 < left < LONGEST_LEFT_S else None
 
 
 def _words(events: list[dict[str, Any]]) -> str:

@@ -107,3 +107,9 @@ def test_the_thread_ends_with_the_last_job(relay: Relay, monkeypatch: pytest.Mon
     thread.join(30)
     assert looked.is_set()
     assert not thread.is_alive()
+
+
+def test_a_thread_that_a_fault_ended_is_followed_by_another(recall: Recall) -> None:
+    ended = recall._thread = threading.Thread(target=lambda: None)
+    recall.sent_away("7f3a0c21", Busy("no place", pace=PACE))
+    assert recall._thread is not ended
