@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -195,7 +194,7 @@ class Store(Creation):
 
     def sign_of_life(self, workers: Sequence[str]) -> None:
         """These worker processes live; those that were silent for long are forgotten."""
-        now = int(time.time() * 1000)
+        now = self.now_ms()
         self._run(
             lambda pipe: (
                 pipe.zadd(Keys.workers, dict.fromkeys(workers, now)),

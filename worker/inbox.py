@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable
 
 import structlog
 from redis.exceptions import RedisError
@@ -42,7 +41,7 @@ class InboxReader:
         self._door = door
         self._name = name
         self._list = Keys.in_progress(name)
-        self._beaten = 0.0
+        self._next_beat = 0.0
         self._stop = threading.Event()
 
     def stop(self, *_: object) -> None:
@@ -126,11 +125,11 @@ class InboxReader:
             case Retry():
                 self._commands.retry(message.job)
 
-    def _sign_of_life(self, clock: Callable[[], float] = time.time) -> None:
-        now = clock()
-        if now - self._beaten < BEAT_S:
+    def _sign_of_life(self) -> None:
+        if time.monotonic() < self._next_beat:
             return
-        self._beaten = now
+        self._next_beat = time.monotonic() + BEAT_S
+        now, _ = self._redis.time()
         self._redis.zadd(Keys.readers, {self._name: now * 1000})
         for name in self._redis.zrangebyscore(Keys.readers, "-inf", (now - SILENT_S) * 1000):
             self.take_back(name.decode())

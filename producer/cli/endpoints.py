@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -115,7 +114,7 @@ def _tell(tools: Tools, names: Sequence[str], reasons: Mapping[str, str], output
 
 def _carried_out(tools: Tools) -> bool:
     """Whether a worker that can tick gave a sign of life lately."""
-    now = time.time() * 1000  # signs of life go by the machines' clocks
+    now = tools.ledger.now_ms()
     alive = tools.ledger.alive().items()
     return any(name.startswith("platform ") and now - seen < ALIVE_MS for name, seen in alive)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -195,7 +194,7 @@ class Keeper:
                 self._store.wake(job_id)
 
     def _hints_workers(self) -> int:
-        now = time.time() * 1000  # signs of life go by the machines' clocks
+        now = self._store.now_ms()
         return sum(name.startswith("hints ") and now - seen < ALIVE_MS for name, seen in self._store.alive().items())
 
     # ---- those of others, and those of nobody ----

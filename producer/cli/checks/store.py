@@ -99,7 +99,8 @@ def _queues(settings: Settings) -> tuple[dict[str, int], int]:
     names = (QUEUE_PLATFORM, QUEUE_HINTS, QUEUE_INBOX)
     with reaching(settings.broker):
         lengths = [int(client.llen(name)) for name in names]
-        readers = int(client.zcount(Keys.readers, time.time() * 1000 - ALIVE_MS, "+inf"))
+        seconds, _ = client.time()
+        readers = int(client.zcount(Keys.readers, seconds * 1000 - ALIVE_MS, "+inf"))
     client.close()
     return dict(zip(names, lengths, strict=True)), readers
 

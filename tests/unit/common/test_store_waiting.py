@@ -223,3 +223,17 @@ def test_a_wish_for_an_ended_job_changes_nothing(any_store: Store, state: JobSta
     assert any_store.wish(in_state(any_store, state)) == ["finished", state]
     assert any_store.wish("ffffffff") == ["gone"]
     assert_invariants(any_store)
+
+
+def test_signs_of_life_go_by_the_clock_of_redis(
+    any_store: Store, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by review: a machine whose clock was a minute ahead forgot the workers of all others."""
+    any_store.sign_of_life(["hints first:1"])
+    clock.forward(5_000)
+    monkeypatch.setattr("time.time", lambda: 4e9)
+    any_store.sign_of_life(["hints ahead:1"])
+    assert any_store.alive() == {"hints first:1": clock.ms - 5_000, "hints ahead:1": clock.ms}
+    clock.forward(60_000)
+    any_store.sign_of_life(["hints ahead:1"])
+    assert list(any_store.alive()) == ["hints ahead:1"]

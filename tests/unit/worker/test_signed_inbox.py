@@ -167,3 +167,15 @@ def test_no_log_line_has_the_mac_or_the_key(desk: Desk) -> None:
     assert {line["event"] for line in lines} == {"message_done", "message_refused"}
     assert signed["auth"]["mac"] not in repr(lines)
     assert KEY not in repr(lines)
+
+
+def test_a_reader_whose_clock_is_ahead_takes_nothing_from_one_that_lives(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by review: it took the other for dead, and did what that one was at once more."""
+    desk.reader._sign_of_life()
+    desk.redis.lpush(Keys.in_progress("reader"), "at work")
+    monkeypatch.setattr("time.time", lambda: 4e9)
+    InboxReader(desk.raw, desk.commands, desk.dead, desk.door, "ahead")._sign_of_life()
+    assert desk.redis.zrange(Keys.readers, 0, -1) == ["ahead", "reader"]
+    assert desk.redis.llen(QUEUE_INBOX) == 0
