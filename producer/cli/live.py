@@ -17,7 +17,7 @@ from common.view import job_json
 from producer.cli import rail
 from producer.cli.context import Tools
 from producer.cli.output import LEAST, LEAST_OF_LAST, console, say
-from producer.cli.patience import POLL_S, JobReader
+from producer.cli.patience import JobReader
 from producer.cli.verdict import verdict
 
 BAR_WIDTH, ID_WIDTH, RAIL_WIDTH = 14, 8, 6
@@ -36,7 +36,7 @@ def watch_live(tools: Tools, ids: Sequence[str], until: float | None) -> Exit:
                 live.update(draw(jobs, screen.height - 2, screen.width))
             if code in ENDED or (until is not None and tools.clock() >= until):
                 break
-            tools.sleep(POLL_S)
+            reader.rest(until)
     if code is Exit.DONE:
         say("all succeeded; hintrelay results JOB prints the hints and scores")
     return code

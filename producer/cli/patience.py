@@ -16,6 +16,8 @@ from producer.cli.output import say
 
 PATIENCE_S = 30.0  #: Redis may be away for so long
 POLL_S = 0.5  #: between two looks
+SHARE = 20  #: at many jobs a look takes its time: so many times that goes by until the next one
+LONGEST_POLL_S = 10.0
 T = TypeVar("T")
 
 
@@ -57,25 +59,35 @@ class Patience:
 
 
 class JobReader:
-    """Looks at a fixed set of jobs, one round trip a look; those that have ended are not read again."""
+    """Looks at a fixed set of jobs, a round trip for a thousand; those that have ended are not read again."""
 
     def __init__(self, tools: Tools, ids: Sequence[str], fields: Sequence[str] = LISTED) -> None:
+        self._tools = tools
         self._store = tools.producer.store
         self._fields = fields
         self._patience = Patience(tools)
         self._ids = list(dict.fromkeys(ids))
         self._known: dict[str, Job] = {}
+        self._took = 0.0  #: s, the last look
 
     def look(self) -> list[Job] | None:
         """All the jobs, in their order; None when Redis is away and was never reached. Raises NotFound."""
         open_ids = [i for i in self._ids if i not in self._known or not self._known[i].finished]
+        begun = self._tools.clock()
         found = self._patience.ask(lambda: self._store.many(open_ids, self._fields))
+        self._took = self._tools.clock() - begun
         if found is not None:
             gone = set(open_ids) - {job.id for job in found}
             if gone:
                 raise NotFound(f"job {sorted(gone)[0]} is gone from Redis")
             self._known.update((job.id, job) for job in found)
         return [self._known[i] for i in self._ids] if len(self._known) == len(self._ids) else None
+
+    def rest(self, until: float | None) -> None:
+        """Until the next look: to wait for thousands of jobs for hours keeps neither this machine nor Redis busy."""
+        pause_s = min(max(POLL_S, SHARE * self._took), LONGEST_POLL_S)
+        left_s = pause_s if until is None else until - self._tools.clock()
+        self._tools.sleep(max(POLL_S, min(pause_s, left_s)))
 
 
 def follow(tools: Tools, after: str) -> Iterator[Event | None]:

@@ -14,7 +14,7 @@ from producer.cli.batches import batch_option, chosen
 from producer.cli.context import Tools, pass_tools
 from producer.cli.jobs import SHOWN, print_jobs
 from producer.cli.output import emit_all, leave, output_option, say
-from producer.cli.patience import POLL_S, JobReader, duration
+from producer.cli.patience import JobReader, duration
 from producer.cli.verdict import final, settled, verdict
 
 #: fields that tell whether a job has arrived, or needs a person: of many thousands no more is held
@@ -83,7 +83,7 @@ def await_jobs(tools: Tools, ids: Sequence[str], goal: JobState, timeout_s: floa
         if over:
             return code, False
         _tell(jobs or [], goal, told)
-        tools.sleep(POLL_S)
+        reader.rest(until)
 
 
 def _tell(jobs: Sequence[Job], goal: JobState, told: set[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -13,6 +13,7 @@ from common.connection import Client
 from common.errors import Exit, Unreachable
 from common.eventlog import EventLog
 from common.events import Event
+from common.job import LISTED, Job
 from common.states import JobState
 from common.store import Store
 from producer.cli.context import Tools
@@ -52,6 +53,23 @@ def test_waiting_ends_when_the_last_job_ends(run: Run, job_store: Store, time: T
     time.then = [lambda: None, move(job_store, job_id, S.GENERATED, S.SUCCEEDED)]
     assert run("wait", job_id).exit_code == 0
     assert time.now == 1.0
+
+
+def test_who_waits_for_thousands_of_jobs_looks_seldom_and_leaves_in_time(
+    run: Run, job_store: Store, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by use: waiting for 10,000 jobs took a third of a core, for hours."""
+    many, looks = job_store.many, []
+
+    def slow(ids: Iterable[str], fields: Sequence[str] = LISTED) -> list[Job]:
+        time.now += 0.2
+        looks.append(time.now)
+        return many(ids, fields)
+
+    monkeypatch.setattr(job_store, "many", slow)
+    assert run("wait", made(job_store), "--timeout", "60s").exit_code == 101
+    assert 10 < len(looks) < 20
+    assert time.now < 61
 
 
 def test_a_person_is_not_waited_for_without_a_timeout(run: Run, job_store: Store, time: Time) -> None:
