@@ -29,6 +29,7 @@ log = structlog.get_logger(__name__)
 Record: TypeAlias = dict[str, str]
 ODD = (HintrelayError, *UNREADABLE)
 DAY_MS = 86_400_000
+SETTLED_MS = 1000  #: a later look begins behind the last ms of this one: no other job may come to its end in that ms
 ENDS = tuple(state for state in JobState if state in FINISHED)
 
 
@@ -66,10 +67,10 @@ class Archive(Records):
 
     def to_compact(self, limit: int) -> dict[JobState, list[str]]:
         """Of each end, some ids of jobs that came to it and are not known to be compact; two round trips."""
-        with reaching(self.url):
-            known = self.client.hgetall(Keys.archived)
+        known, (seconds, micros) = self._run(lambda pipe: (pipe.hgetall(Keys.archived), pipe.time()))
+        before = (self._clock() if self._clock else seconds * 1000 + micros // 1000) - SETTLED_MS
         pages = self._run(
-            lambda pipe: [pipe.zrangebyscore(Keys.state(s), f"({known.get(s, '-inf')}", "+inf", 0, limit) for s in ENDS]
+            lambda pipe: [pipe.zrangebyscore(Keys.state(s), f"({known.get(s, '-inf')}", before, 0, limit) for s in ENDS]
         )
         found = {state: list(ids) for state, ids in zip(ENDS, pages, strict=True) if ids}
         return {state: self._with_ties(state, ids) if len(ids) == limit else ids for state, ids in found.items()}

@@ -111,7 +111,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def keep_ms(self) -> int | None:
         """How long finished jobs are kept; None: for ever."""
-        return int(self.keep_days * 86_400_000) or None
+        return max(1, int(self.keep_days * 86_400_000)) if self.keep_days else None
 
     @property
     def broker(self) -> str:

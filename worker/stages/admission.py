@@ -23,8 +23,8 @@ def admit(job: Job, request: Request, ports: Ports, desk: Desk) -> Outcome | Non
     for check in BEFORE_PAYING:
         refusal = check(job, request, ports, desk)
         if refusal is not None:
-            if job.facts.get("place"):  # it may have been given a slot, which others can use meanwhile
-                desk.yield_slot()
+            if job.facts.get("place") or job.facts.get("reserved"):
+                desk.yield_slot()  # it may have one, from the line or from a call that was refused: others can use it
             return refusal
     return _slot(job, ports, desk)
 

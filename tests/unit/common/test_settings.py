@@ -206,7 +206,14 @@ def test_it_is_told_whether_a_server_listens(valkey_url: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("given", "kept"),
-    [("", 90 * 86_400_000), ("0.5", 43_200_000), ("0", None), ("forever", None), ("36500", 36500 * 86_400_000)],
+    [
+        ("", 90 * 86_400_000),
+        ("0.5", 43_200_000),
+        ("0", None),
+        ("forever", None),
+        ("1e-9", 1),
+        ("36500", 36500 * 86_400_000),
+    ],
 )
 def test_jobs_are_kept_for_days_or_for_ever(tmp_path: Path, given: str, kept: int | None) -> None:
     environ = {"HINTRELAY_KEEP_DAYS": given} if given else {}

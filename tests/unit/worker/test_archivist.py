@@ -113,7 +113,7 @@ def test_without_a_setting_nothing_expires(tmp_path: Path) -> None:
 
 
 def test_nothing_is_left_of_the_runs_that_a_job_had_before(relay: Relay) -> None:
-    """Found by review: a run that ended badly stood for its job for ever, and so did one that the platform restarted."""
+    """Found by review: a run that ended badly stood for its job for ever, and one that the platform restarted."""
     job_id = failed(relay)
     relay.commands.retry(job_id)
     relay.drive()
@@ -321,6 +321,17 @@ def _listed(whole: dict[str, object]) -> dict[str, object]:
     return {
         name: value for name, value in whole.items() if name not in {"spec", "counts", "training", "hints", "results"}
     }
+
+
+def test_a_job_that_ends_in_the_ms_of_a_look_becomes_compact_too(relay: Relay) -> None:
+    """Found by review: the next look began behind that ms, and never came back to it."""
+    jobs = [relay.submit(fresh=True) for _ in range(2)]
+    for job_id in jobs:
+        relay.store.move(job_id, JobState.ACCEPTED, JobState.FAILED, {"error": {"code": "x"}})
+        relay.tick(after_s=0)
+    relay.tick()
+    for job_id in jobs:
+        assert "not_before" not in relay.redis.hgetall(Keys.job(job_id))
 
 
 def test_a_compact_failed_job_is_taken_up_again_and_succeeds(relay: Relay) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -136,10 +137,11 @@ def test_a_check_that_refuses_is_obeyed_before_the_slot_is_taken(
     assert not desk.yielded
 
 
-def test_a_slot_that_was_handed_on_is_given_back_where_a_check_refuses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("facts", [{"place": "000001:000000000001:0a1b2c3d"}, {"reserved": "5000000"}])
+def test_a_slot_that_was_handed_on_or_not_made_use_of_is_given_back_where_a_check_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, facts: dict[str, Any]
 ) -> None:
     monkeypatch.setattr(admission, "BEFORE_PAYING", (lambda *_: Snooze(60, "the budget is spent"),))
-    desk = FakeDesk(make_job(JobState.UPLOADED, file_id="file-1", place="000001:000000000001:0a1b2c3d"))
+    desk = FakeDesk(make_job(JobState.UPLOADED, file_id="file-1", **facts))
     finetune(desk.later(), make_ports(tmp_path), desk)
     assert desk.yielded
