@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from common.errors import Busy, HintrelayError, Permanent, Transient
-from common.outcomes import Advance, Outcome
+from common.outcomes import Advance, Outcome, Snooze
 from common.states import JobState
 from tests.fakes.parts import FakeClock, FakeDesk, make_job, make_ports, make_spec
 from worker.adapters.together import TogetherPlatform
@@ -129,6 +129,18 @@ def test_the_wait_that_the_platform_asks_for_is_kept(
         finetune(paid.desk.later(), paid.ports, paid.desk)
     assert caught.value.after_s is not None
     assert caught.value.after_s >= least
+
+
+def test_a_paid_call_that_there_was_no_room_for_waits_as_long_as_was_asked_and_is_looked_for(
+    paid: PaidCall, control: httpx.Client
+) -> None:
+    fault(control, {"status": 503, "headers": {"Retry-After": "7"}})
+    outcome = finetune(paid.desk.later(), paid.ports, paid.desk)
+    assert isinstance(outcome, Snooze)
+    assert outcome.seconds == 7
+
+    run_id = paid.until_training()
+    assert paid.kept() == [run_id]
 
 
 def test_the_paid_call_is_sent_once_and_never_repeated_by_the_sdk(paid: PaidCall, control: httpx.Client) -> None:

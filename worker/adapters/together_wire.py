@@ -9,7 +9,7 @@ import httpx
 import orjson
 import together
 
-from common.errors import HintrelayError, Transient
+from common.errors import Busy, HintrelayError, Transient
 from worker.adapters.together_errors import definite_refusal, translate
 from worker.ports import InDoubt
 
@@ -27,13 +27,16 @@ def do(call: Callable[[], T]) -> T:
 
 
 def once(call: Callable[[], T], what: str) -> T:
-    """A call that has an effect and is made once. Raises InDoubt unless the platform surely refused it."""
+    """A call that has an effect and is made once. Raises InDoubt unless the platform surely refused it; with a time to
+    wait where it says that it has no room just now."""
     try:
         return call()
     except together.TogetherError as exc:
         if definite_refusal(exc):
             raise translate(exc) from exc
-        raise InDoubt(f"no clear answer to {what}: {translate(exc).message}") from exc
+        told = translate(exc)
+        after_s = told.after_s if isinstance(told, Busy) else None
+        raise InDoubt(f"no clear answer to {what}: {told.message}", after_s=after_s) from exc
     except httpx.HTTPError as exc:
         raise InDoubt(f"no clear answer to {what}: {exc!r}") from exc
 

@@ -39,8 +39,10 @@ def _pay(job: Job, ports: Ports, desk: Desk) -> Outcome:
         return refusal
     try:
         run_id = ports.platform.start_run(request)
-    except InDoubt:
-        raise  # the intent stays: the next attempt looks before it asks again
+    except InDoubt as exc:  # the intent stays: the next attempt looks before it asks again
+        if exc.after_s is None:
+            raise
+        return Snooze(max(exc.after_s, LOOK_AGAIN_S), f"{exc.message}; a run is looked for before it is asked again")
     except HintrelayError:
         desk.note(intent=None)  # the platform refused: nothing was begun
         raise

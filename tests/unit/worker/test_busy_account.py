@@ -12,6 +12,7 @@ from common.waiting import waiting
 from tests.fakes.relay import Relay
 from worker.adapters.chat_pace import at_pace
 from worker.pacing import Unpaced
+from worker.ports import InDoubt
 
 
 def test_a_busy_platform_spends_no_attempt_however_often_it_refuses(tmp_path: Path) -> None:
@@ -26,6 +27,25 @@ def test_a_busy_platform_spends_no_attempt_however_often_it_refuses(tmp_path: Pa
         relay.round(40)
     assert relay.get(job_id).state is JobState.TRAINING
     assert "attempt_failed" not in relay.types(job_id)
+
+
+def test_a_paid_call_that_the_platform_had_no_room_for_spends_no_attempt_and_is_looked_for_first(
+    tmp_path: Path,
+) -> None:
+    """Found by review: 503 with Retry-After, as Together answers when capacity is short, failed a sweep in minutes."""
+    relay = Relay(tmp_path)
+    relay.platform.faults = [InDoubt("the platform answered 503", after_s=7.0) for _ in range(6)]
+    job_id = relay.submit(limits__max_attempts=2)
+    relay.drive()
+    job = relay.get(job_id)
+    words = "finetune waits: the platform answered 503; a run is looked for before it is asked again"
+    assert (job.attempt, waiting(job, relay.clock.ms())) == (1, words)
+    for _ in range(60):
+        relay.round(10)
+    assert relay.get(job_id).state is JobState.TRAINING
+    assert "attempt_failed" not in relay.types(job_id)
+    assert relay.platform.calls.count("start_run") == 7
+    assert len(relay.platform.kept()) == 1
 
 
 def test_the_deadline_ends_a_job_that_the_platform_never_takes(tmp_path: Path) -> None:
