@@ -62,7 +62,7 @@ class Settler:
         if isinstance(exc, Busy):  # the account is busy, not the job at fault: its deadline alone ends that
             self._wait(Snooze(full_jitter(1, after_s=exc.after_s), exc.message), lease)
             if self._recall is not None:
-                self._recall.sent_away(job.id, exc)
+                self._recall.sent_away(job, exc)
             return
         if job.attempt >= job.max_attempts:
             self._reject(Reject(exc.message, exc.code), lease, job, name)

@@ -9,6 +9,7 @@ import pytest
 
 from common.errors import Busy
 from common.states import JobState
+from tests.fakes.parts import make_job
 from tests.fakes.relay import Relay
 from worker.recall import Recall
 
@@ -43,13 +44,13 @@ def recall(relay: Relay, room: Room, monkeypatch: pytest.MonkeyPatch) -> Recall:
     return Recall(relay.store, relay.nudges, room)
 
 
-def sent_away(relay: Relay, recall: Recall, busy: Busy) -> str:
+def sent_away(relay: Relay, recall: Recall, busy: Busy, **changes: object) -> str:
     relay.platform.faults = [Busy("no place", after_s=600.0)]
-    job_id = relay.submit()
+    job_id = relay.submit(**changes)
     relay.drive()
     assert relay.get(job_id).state is JobState.UPLOADED
     relay.nudges.sent.clear()
-    recall.sent_away(job_id, busy)
+    recall.sent_away(relay.get(job_id), busy)
     return job_id
 
 
@@ -78,6 +79,25 @@ def test_whoever_was_sent_away_first_comes_first_and_no_more_than_have_room(
         assert [sent for sent, _ in relay.nudges.sent] == [job_id]
 
 
+def test_batches_and_priorities_take_turns_among_those_that_were_sent_away(
+    relay: Relay, recall: Recall, room: Room
+) -> None:
+    """Found by use: at a slow pace hundreds of jobs were away, and three of high priority stood behind all of them."""
+    busy = Busy("no place", pace=PACE)
+    low = [sent_away(relay, recall, busy, fresh=True, priority="low", name=f"l{n}") for n in range(3)]
+    big = [sent_away(relay, recall, busy, fresh=True) for _ in range(5)]
+    high = [sent_away(relay, recall, busy, fresh=True, priority="high") for _ in range(2)]
+    room.places, order = 4, []
+    for _ in range(10):
+        relay.nudges.sent.clear()
+        recall.look()
+        order += [sent for sent, _ in relay.nudges.sent]
+    assert order[:2] == high
+    assert set(order[2:7]) == set(big)
+    assert set(order[7:]) == set(low)
+    assert recall._away == {}
+
+
 def test_a_job_that_the_platform_refused_waits_for_its_own_time(relay: Relay, recall: Recall) -> None:
     sent_away(relay, recall, Busy("the platform answered 429", after_s=30.0))
     recall.look()
@@ -101,7 +121,7 @@ def test_the_thread_ends_with_the_last_job(relay: Relay, monkeypatch: pytest.Mon
     looked = threading.Event()
     monkeypatch.setattr("worker.recall.LOOK_S", 0.0)
     recall = Recall(relay.store, relay.nudges, lambda pace, within_s: looked.set())
-    recall.sent_away("7f3a0c21", Busy("no place", pace=PACE))
+    recall.sent_away(make_job(JobState.UPLOADED), Busy("no place", pace=PACE))
     thread = recall._thread
     assert thread is not None
     thread.join(30)
@@ -111,5 +131,5 @@ def test_the_thread_ends_with_the_last_job(relay: Relay, monkeypatch: pytest.Mon
 
 def test_a_thread_that_a_fault_ended_is_followed_by_another(recall: Recall) -> None:
     ended = recall._thread = threading.Thread(target=lambda: None)
-    recall.sent_away("7f3a0c21", Busy("no place", pace=PACE))
+    recall.sent_away(make_job(JobState.UPLOADED), Busy("no place", pace=PACE))
     assert recall._thread is not ended
