@@ -79,9 +79,11 @@ def _cpu_s() -> float:
 
 
 def _own(pid: int) -> int:
-    """Memory that a process shares with no other, in bytes, 0 of one that is gone."""
+    """Memory that a process shares with no other, in bytes; 0 of one that is gone, and of one whose program has not
+    begun: until then its memory is this one's."""
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
+        begun = Path(f"/proc/{pid}/cmdline").read_bytes() != Path("/proc/self/cmdline").read_bytes()
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines() if begun else []
     except OSError:
         return 0
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
