@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any
 
+from common.compact import PACKED
 from common.connection import Client, reaching
 from common.errors import Conflict, NotFound, UnknownVersion
 from common.job import LISTED, Batch, Job
@@ -98,7 +99,8 @@ class Records:
 
     def many(self, ids: Iterable[str], fields: Sequence[str] = LISTED) -> list[Job]:
         """The jobs of `ids` that exist, in their order, without their specs; one round trip for a thousand."""
-        records = ({n: v for n, v in zip(fields, row, strict=True) if v is not None} for row in self._rows(ids, fields))
+        asked = sorted(fields, key=PACKED.__eq__)  # it is unpacked where it comes last
+        records = ({n: v for n, v in zip(asked, row, strict=True) if v is not None} for row in self._rows(ids, asked))
         return [job for record in records if "state" in record and (job := _readable(record))]
 
     def each(self, ids: Iterable[str], fields: Sequence[str] = LISTED) -> Iterator[Job]:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from common.collector import resting_collector
+from common.errors import Exit, NotFound
 from common.job import Job
 from common.money import spoken
+from common.names import own_batch_name
 from common.printable import printable
 from common.spec import JobSpec
 from common.states import JobState
@@ -59,8 +61,14 @@ def submit(
     files: dict[str, Path] = {}
     wanted = read_specs(specs, sets, fresh=fresh, files=files)
     producer = tools.producer
-    with _progress(wanted, files):
-        stored = producer.submit_all(wanted, key, batch=batch, budget=budget, files=files)
+    if batch is None and wanted:
+        batch = own_batch_name([spec.name for spec in wanted], key)
+    try:
+        with _progress(wanted, files):
+            stored = producer.submit_all(wanted, key, batch=batch, budget=budget, files=files)
+    except KeyboardInterrupt:
+        _tell_stored(producer.store, batch or "", len(wanted))
+        leave(Exit.INTERRUPTED)
     jobs = _read(producer.store, [one.id for one in stored], output)
     _print(jobs, stored, output)
     _tell_findings(producer)
@@ -75,6 +83,17 @@ def submit(
         leave(watch_jobs(tools, [job.id for job in jobs], None, output if output == "table" else "talk"))
     if sys.stderr.isatty() and output == "table":
         _footer(jobs)
+
+
+def _tell_stored(store: Store, batch: str, wanted: int) -> None:
+    """Of a submit that was stopped: whether there are jobs by now, which go on and cost money."""
+    try:
+        count = len(store.batch(batch))
+    except NotFound:
+        say("stopped; none of the jobs was stored")
+        return
+    say(f"stopped; batch {batch} has {count} jobs by now, of the {wanted} that were wanted, and they go on")
+    say(f"hintrelay cancel --batch {batch} ends them")
 
 
 def _tell_findings(producer: Producer) -> None:

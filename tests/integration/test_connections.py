@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from common.collector import resting_collector
+from common.connection import connect
 from common.errors import HintrelayError
 from producer.quoting import TogetherQuotes
 from worker.adapters.hinteval_judge import HintEvalJudge
@@ -44,23 +45,35 @@ def quotes(url: str) -> Use:
     return partial(TogetherQuotes(base_url=f"{url}/v1", api_key="any", timeout_s=5).hardware, "nobody/knows-it")
 
 
+def redis(url: str) -> Use:
+    return connect(url).ping  # type: ignore[no-any-return]  # a client is untyped
+
+
 @pytest.mark.parametrize("adapter", [platform, endpoints, judge, quotes])
 def test_connections_are_closed_with_their_adapter(sandbox_url: str, adapter: Callable[[str], Use]) -> None:
+    closed_with(adapter, sandbox_url)
+
+
+def test_connections_to_redis_are_closed_with_their_client(valkey_url: str) -> None:
+    closed_with(redis, valkey_url)
+
+
+def closed_with(adapter: Callable[[str], Use], url: str) -> None:
     """Also in a ring, which Python's collector ends in no order that one may rest on: here the youngest come first."""
     gc.collect()
-    before = connections(sandbox_url)
+    before = connections(url)
     with resting_collector(), warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        use = adapter(sandbox_url)
+        use = adapter(url)
         ring: list[object] = [use]
         ring.append(ring)
         gc.collect(0)  # the adapter is older now than the connections to come
         with contextlib.suppress(HintrelayError):  # the platform does not know the model; it was asked
             use()
-        assert connections(sandbox_url) > before
+        assert connections(url) > before
         del use, ring
         gc.collect()
-    assert connections(sandbox_url) == before
+    assert connections(url) == before
     assert [str(one.message) for one in told] == []
 
 

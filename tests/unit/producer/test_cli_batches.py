@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from common.compact import compacted
 from common.connection import Client
 from common.errors import Exit
+from common.keys import Keys
 from common.states import JobState
 from common.store import Store
 from producer.cli.context import Tools
@@ -126,6 +128,20 @@ def test_results_of_a_batch_are_a_file_a_job(
     assert loaded(result) == [{"job": night[2], "name": "demo", "file": f"out/{night[2]}.json"}]
     assert (tmp_path / "out" / f"{night[2]}.json").read_bytes() == b'{"name": "n"}'
     assert "2 of 3 jobs have no results" in result.stderr
+
+
+def test_results_of_a_batch_are_found_in_compact_records(
+    run: Run, night: list[str], job_store: Store, tools: Tools, redis: Client
+) -> None:
+    facts = {"results": tools.artifacts.put(b"{}").dump(), "counts": {f"dropped_{n}": n for n in range(20)}}
+    assert job_store.note(night[2], facts, run_id="ft-1")
+    key = Keys.job(night[2])
+    gone, written = compacted({**redis.hgetall(key), "state": "succeeded"})
+    redis.hdel(key, *gone)
+    redis.hset(key, mapping=written)
+    assert redis.hexists(key, "packed")
+    told = loaded(run("results", "--batch", "night", "--output", "out", "-o", "json"))
+    assert [one["job"] for one in told] == [night[2]]
 
 
 @pytest.mark.parametrize("command", ["wait", "cancel", "retry", "results"])

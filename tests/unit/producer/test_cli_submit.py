@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from common.errors import Exit
 from common.selection import Selection, select
 from common.spec import DatasetSpec
 from common.store import Store
@@ -30,6 +31,33 @@ def test_submit_stores_each_job_and_starts_it(
     assert jobs[0]["spec"]["finetune"]["learning_rate"] == 1e-5
     assert [job["job"] for job in jobs] == job_store.ids()
     assert [job_id for job_id, _ in nudger.sent] == job_store.ids()
+
+
+def test_a_submit_that_is_stopped_says_what_is_stored_by_then(
+    run: Run, spec_file: Path, job_store: Store, nudger: RecordingNudger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nudger, "send_many", stop)
+    result = run("submit", str(spec_file))
+    assert result.exit_code == Exit.INTERRUPTED
+    (batch,) = job_store.batches()
+    assert f"batch {batch.name} has 2 jobs by now, of the 2 that were wanted, and they go on" in result.stderr
+    assert f"hintrelay cancel --batch {batch.name}" in result.stderr
+
+
+def test_a_submit_that_is_stopped_before_anything_was_stored_says_so(
+    run: Run, spec_file: Path, job_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(job_store, "create", stop)
+    result = run("submit", str(spec_file))
+    assert result.exit_code == Exit.INTERRUPTED
+    assert "none of the jobs was stored" in result.stderr
+    assert job_store.ids() == []
 
 
 def test_a_key_makes_each_job_once(run: Run, spec_file: Path, job_store: Store) -> None:
