@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from common.errors import HintrelayError
+from common.lifetime import close_with
 
 #: a redis.Redis; its own types do not tell whether answers are decoded, so they would only be cast away
 Client: TypeAlias = Any
@@ -34,7 +35,11 @@ def connect(url: str, *, decode: bool = True) -> Client:
         options["driver_info"] = None  # would else see waiting, and give a new connection up as not ready
     if not url.startswith("unix://"):
         options |= {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
-    return _behind_sentinels(url, options) if sentinel.is_sentinel(url) else redis.Redis.from_url(url, **options)
+    client: Client = (
+        _behind_sentinels(url, options) if sentinel.is_sentinel(url) else redis.Redis.from_url(url, **options)
+    )
+    close_with(client, client.connection_pool.disconnect)
+    return client
 
 
 def _behind_sentinels(url: str, options: dict[str, Any]) -> Client:

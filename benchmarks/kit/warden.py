@@ -7,6 +7,7 @@ warden is `python warden.py` with the pipe as its standard input.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -36,9 +37,14 @@ class Warden:
         if self._process is None:
             command = [sys.executable, "-I", __file__]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+            atexit.register(self._close)
         assert self._process.stdin is not None, "it was opened as a pipe"
         self._process.stdin.write(word.encode())
         self._process.stdin.flush()
+
+    def _close(self) -> None:
+        assert self._process is not None, "it was started"
+        self._process.communicate()
 
 
 WARDEN = Warden()
