@@ -22,7 +22,7 @@ def only_one(home: Path) -> Iterator[None]:
             file.seek(0)
             raise Conflict(
                 f"hintrelay up runs already (process {file.read().strip() or 'unknown'}) with its data in {home}",
-                hint="use that one, or give another --home",
+                hint="use that one, or give another --home and another --redis-url",
             ) from exc
         file.truncate(0)
         file.write(str(os.getpid()))

@@ -10,6 +10,7 @@ from common.errors import InvalidSpec, Permanent, Transient
 
 FETCHED = "dataset.json"
 CHUNK = 1 << 20  #: bytes read at a time
+LATER = frozenset({408, 425, 429})  #: answers to be asked for again, beside 5xx
 MAX_BYTES = 4 << 30  #: of one data set; more is no question-and-hints data
 
 
@@ -81,10 +82,23 @@ class DatasetFiles:
         except (ValueError, ImportError) as exc:
             raise Permanent(f"dataset.source: {source} cannot be opened: {exc}", code="invalid_spec") from exc
         except FileNotFoundError as exc:
-            raise Permanent(f"dataset.source: there is nothing at {source}", code="invalid_spec") from exc
+            raise _not_there(source, exc.__cause__) from exc
         except OSError as exc:
             raise Transient(f"dataset.source: {source} cannot be read: {exc}", code="download") from exc
         return path
+
+
+def _not_there(source: str, why: object) -> Permanent | Transient:
+    """fsspec calls whatever goes wrong over HTTP a file that is not found; its cause says what it was."""
+    import aiohttp
+
+    status = getattr(why, "status", None)
+    if isinstance(why, aiohttp.ClientError | TimeoutError) and (status is None or status in LATER or status >= 500):
+        reason = f"answered {status}" if status else repr(why)
+        return Transient(f"dataset.source: {source} cannot be read just now: {reason}"[:500], code="download")
+    if status in {401, 403}:
+        return Permanent(f"dataset.source: {source} may not be read (answered {status})", code="invalid_spec")
+    return Permanent(f"dataset.source: there is nothing at {source}", code="invalid_spec")
 
 
 def _copy(file: BinaryIO, copy: BinaryIO, source: str) -> None:
