@@ -1,6 +1,7 @@
 """The command `python -m sandbox`."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import click
@@ -8,10 +9,11 @@ import click
 from .app import serve
 from .core import Options
 
+UNREACHABLE = 8  #: the exit code of the contract for what cannot be had from the machine
 SECONDS = click.FloatRange(min=0, min_open=True)
 
 
-@click.command(name="sandbox")
+@click.command(name="sandbox", context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option("--port", default=8790, show_default=True, type=click.IntRange(0, 65535), help="0: a free one.")
 @click.option(
@@ -48,7 +50,8 @@ def main(
     try:
         asyncio.run(serve(options, host, port, _announce))
     except OSError as exc:
-        raise click.ClickException(f"cannot serve at {host}:{port}: {exc}") from exc
+        click.echo(f"hintrelay: cannot serve at {host}:{port}: {exc.strerror or exc}", err=True)
+        sys.exit(UNREACHABLE)
 
 
 def _announce(url: str) -> None:
@@ -56,4 +59,4 @@ def _announce(url: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="hintrelay sandbox")

@@ -136,6 +136,8 @@ async def shape_errors(request: web.Request, handler: Handler) -> web.StreamResp
         return error_answer(exc)
     except web.HTTPException as exc:
         return answer(error_body(exc.status, f"{request.method} {request.path}: {exc.reason}"), exc.status)
+    except ConnectionResetError:  # the client has left, and nobody reads an answer
+        raise
     except Exception:
         logger.exception("sandbox_bug")
         return answer(error_body(500, "the sandbox has a bug; its stderr says more"), 500)
