@@ -40,9 +40,9 @@ def bring(
 
     `prepared` is what a real `prepare` left, where the jobs are to go on from here.
     """
-    ids: list[str] = []
+    ids = _create(store, count, spec or JobSpec.parse(plain_document()))  # in one call, which draws no id twice
     for start in range(0, count, BATCH):
-        part = _create(store, min(BATCH, count - start), spec or JobSpec.parse(plain_document()))
+        part = ids[start : start + BATCH]
         pipe = store.pipeline()
         for number, job_id in enumerate(part, start):
             facts = _facts(job_id, run_ids[number] if run_ids else f"ft-{job_id}", prepared)
@@ -52,7 +52,6 @@ def bring(
                 store.move(job_id, origin, target, facts.get(target, {}), look_ms=look_ms, data=told, pipe=pipe)
             _observed(store, pipe, job_id, facts, state)
         store.execute(pipe)
-        ids += part
     return ids
 
 
