@@ -51,7 +51,6 @@ class Commands:
     def __init__(self, store: Store, nudger: Nudger) -> None:
         self._store = store
         self._nudger = nudger
-        self._changes = Changes(store, self._nudge)
         self.nudge_lost: Unreachable | None = None
 
     @resting_collector()
@@ -128,11 +127,11 @@ class Commands:
 
     def cancel_all(self, ids: Sequence[str]) -> list[Changed]:
         """As `cancel`, for whole ids: each job, in their order, or the error that `cancel` raises."""
-        return self._changes.cancel(ids)
+        return Changes(self._store, self._nudge).cancel(ids)
 
     def retry_all(self, ids: Sequence[str]) -> list[Changed]:
         """As `retry`, for whole ids."""
-        return self._changes.retry(ids)
+        return Changes(self._store, self._nudge).retry(ids)
 
     def _nudge(self, nudges: Sequence[tuple[str, Sequence[Step]]]) -> None:
         try:

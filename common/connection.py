@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from common.errors import HintrelayError
-from common.lifetime import close_with
 
 #: a redis.Redis; its own types do not tell whether answers are decoded, so they would only be cast away
 Client: TypeAlias = Any
@@ -35,11 +34,7 @@ def connect(url: str, *, decode: bool = True) -> Client:
         options["driver_info"] = None  # would else see waiting, and give a new connection up as not ready
     if not url.startswith("unix://"):
         options |= {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
-    client: Client = (
-        _behind_sentinels(url, options) if sentinel.is_sentinel(url) else redis.Redis.from_url(url, **options)
-    )
-    close_with(client, client.connection_pool.disconnect)
-    return client
+    return _behind_sentinels(url, options) if sentinel.is_sentinel(url) else redis.Redis.from_url(url, **options)
 
 
 def _behind_sentinels(url: str, options: dict[str, Any]) -> Client:

@@ -3,22 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.stack import Stack, eventually
 from tests.e2e.standin import StandIn
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Here sockets are cut and servers killed, and what the collector finds then is no verdict on a test."""
-    told = "ignore:Exception ignored in. <socket.socket fd:pytest.PytestUnraisableExceptionWarning"
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.filterwarnings(told))
 
 
 @pytest.fixture(scope="session")

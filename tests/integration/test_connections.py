@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import warnings
+import weakref
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
@@ -15,6 +17,8 @@ import pytest
 from common.collector import resting_collector
 from common.connection import connect
 from common.errors import HintrelayError
+from common.settings import load
+from producer.bootstrap import build
 from producer.quoting import TogetherQuotes
 from worker.adapters.hinteval_judge import HintEvalJudge
 from worker.adapters.together import TogetherPlatform
@@ -82,3 +86,12 @@ def connections(url: str) -> int:
     port = urlsplit(url).port
     found = psutil.Process().net_connections("tcp")
     return sum(bool(one.raddr) and one.raddr.port == port and one.status == psutil.CONN_ESTABLISHED for one in found)
+
+
+def test_a_producer_that_is_given_up_needs_no_collector(valkey_url: str, tmp_path: Path) -> None:
+    producer = build(load(environ={"HINTRELAY_REDIS_URL": valkey_url, "HINTRELAY_HOME": str(tmp_path)}))
+    assert producer.list() == []
+    client = weakref.ref(producer.store.client)
+    with resting_collector():
+        del producer
+        assert client() is None
