@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 
 import orjson
 
-from common import handover
+from common import handover, second_process
 from common.json_pieces import Cutter
 from common.spool import new_file
 from common.subset import Subset
 from common.takers import FILES
 
-LEAST = 1 << 25  #: bytes; a file with less to read is read sooner than a process has begun
 OWN_SHARE = 0.53  #: of the rows, read by this process: the other one takes a tenth of a second to begin
 GUESS = 1 << 20  #: bytes in which a comma is looked for
 LOOK_S = 0.1  #: between two calls of `check`, while the second process is waited for
@@ -31,10 +29,9 @@ LOOK_S = 0.1  #: between two calls of `check`, while the second process is waite
 def begin(
     path: Path, at: int, cut: Cutter, subsets: Sequence[Subset], check: Callable[[], None]
 ) -> SecondReader | None:
-    """Who reads the later ones of the members that follow byte `at`; None where they are few, or the machine has one
-    processor."""
+    """Who reads the later ones of the members that follow byte `at`; None where they are few, or nobody can."""
     left = path.stat().st_size - at
-    if left < LEAST or processors() < 2:
+    if not second_process.worth_its_while(left):
         return None
     guess = at + int(left * OWN_SHARE)
     with path.open("rb") as file:
@@ -45,11 +42,6 @@ def begin(
         return SecondReader(path, guess + comma, cut.key, subsets, check)
     except OSError:  # no process can be started, or no file be made
         return None
-
-
-def processors() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class SecondReader:
@@ -66,15 +58,8 @@ class SecondReader:
         ]
         task = orjson.dumps({"start": start, "key": key, "wanted": wanted, "told": self._told.fileno()}).decode()
         fds = [self._told.fileno(), *(file.fileno() for file in chain.from_iterable(self._files))]
-        nothing = subprocess.DEVNULL
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "common.later_half", task, str(path)],
-                stdin=nothing,
-                stdout=nothing,
-                stderr=nothing,
-                pass_fds=fds,
-            )
+            self._process = second_process.begin(["-m", "common.later_half", task, str(path)], fds)
         except OSError:
             self._close_files()
             raise
@@ -105,8 +90,7 @@ class SecondReader:
 
     def close(self) -> None:
         """See `common.json_reader.Part`."""
-        self._process.kill()
-        self._process.wait()
+        second_process.end(self._process)
         self._close_files()
 
     def _close_files(self) -> None:

@@ -6,18 +6,14 @@ the time of `prepare`.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from common import later_lines
-from common.second_reader import processors
+from common import later_lines, second_process
 from common.spool import Spool, new_file
 
-LEAST = 1 << 25  #: bytes; less is written sooner than a process has begun
 BUFFER = 1 << 20
 
 Written = Callable[[], bool]  #: whether the second process has done its part, once it has ended
@@ -36,7 +32,7 @@ def write(spool: Spool, order: array[int], path: Path) -> None:
 @contextmanager
 def _second(spool: Spool, numbers: array[int], path: Path, offset: int) -> Iterator[Written]:
     """A process that writes some pieces from a byte of the file on; none where that is not worth its while."""
-    if spool.total(numbers) < LEAST or processors() < 2:
+    if not second_process.worth_its_while(spool.total(numbers)):
         yield lambda: False
         return
     with new_file() as told, path.open("r+b") as out:
@@ -45,18 +41,11 @@ def _second(spool: Spool, numbers: array[int], path: Path, offset: int) -> Itera
         fds = [told.fileno(), out.fileno(), *spool.descriptors]
         arguments = map(str, [*fds[:2], offset, *spool.descriptors])
         try:
-            process = subprocess.Popen(
-                [sys.executable, "-I", "-S", later_lines.__file__, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=fds,
-            )
+            process = second_process.begin(["-I", "-S", later_lines.__file__, *arguments], fds)
         except OSError:  # no process can be started
             yield lambda: False
             return
         try:
             yield lambda: process.wait() == 0
         finally:
-            process.kill()
-            process.wait()
+            second_process.end(process)

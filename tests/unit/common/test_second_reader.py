@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from common import json_pieces, second_reader
+from common import json_pieces, second_process
 from common.errors import InvalidSpec
 from common.second_reader import SecondReader
 from common.selection import select
@@ -38,8 +38,8 @@ def ends(monkeypatch: pytest.MonkeyPatch, children: Children) -> Iterator[Ends]:
 
     monkeypatch.setattr(SecondReader, "end", told)
     monkeypatch.setattr(json_pieces, "PIECE", 2_000)
-    monkeypatch.setattr(second_reader, "LEAST", 1)
-    monkeypatch.setattr(second_reader, "processors", lambda: 2)
+    monkeypatch.setattr(second_process, "LEAST", 1)
+    monkeypatch.setattr(second_process, "processors", lambda: 2)
     yield ends
     assert not children(), "no process is left behind"
 
@@ -77,7 +77,7 @@ def same_alone(path: Path, **wanted: Any) -> object:
     """What two processes make of a file, which one process makes of it too."""
     by_two = outcome(path, **wanted)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(second_reader, "processors", lambda: 1)
+        patch.setattr(second_process, "processors", lambda: 1)
         assert by_two == outcome(path, **wanted)
     return by_two
 

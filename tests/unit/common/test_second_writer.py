@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from common import handover, second_writer
+from common import handover, second_process, second_writer
 from common.spool import Spool, new_file
 
 
@@ -40,8 +40,8 @@ def order() -> array[int]:
 
 @pytest.fixture(autouse=True)
 def two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(second_writer, "LEAST", 1)
-    monkeypatch.setattr(second_writer, "processors", lambda: 2)
+    monkeypatch.setattr(second_process, "LEAST", 1)
+    monkeypatch.setattr(second_process, "processors", lambda: 2)
 
 
 def test_two_processes_write_what_one_writes(
