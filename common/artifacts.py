@@ -36,7 +36,7 @@ class ArtifactStore:
     def put_file(self, path: Path, *, done: bool = False) -> Pointer:
         """Store a local file, read in pieces. `done`: nobody writes to it any more, and it need not be copied where the
         store is on its disk."""
-        pointer = _measure(path)
+        pointer = measure(path)
         self._store(
             pointer, lambda target: self._link(path, target) if done and self._here else self._copy(path, target)
         )
@@ -64,7 +64,7 @@ class ArtifactStore:
         path = folder / f"hintrelay-{pointer.sha256[:32]}{suffix}"
         with self._reading(pointer):
             self._fs.get_file(self._path(pointer), str(path))
-            if _measure(path) != pointer:
+            if measure(path) != pointer:
                 raise self._damaged(pointer)
         return path
 
@@ -82,7 +82,7 @@ class ArtifactStore:
 
         path = Path(self._path(pointer))
         with ThreadPoolExecutor(1, "hash") as pool:
-            measuring = pool.submit(_measure, path, BESIDES)
+            measuring = pool.submit(measure, path, BESIDES)
             try:
                 with self._reading(pointer):
                     path.stat()
@@ -160,9 +160,9 @@ class ArtifactStore:
                     self._fs.rm_file(partial)
 
 
-def _measure(path: Path, at_once: int = CHUNK) -> Pointer:
+def measure(path: Path, at_once: int | None = None) -> Pointer:
     """A local file's hash and size, read in pieces."""
-    digest, size, piece = hashlib.sha256(), 0, memoryview(bytearray(at_once))
+    digest, size, piece = hashlib.sha256(), 0, memoryview(bytearray(at_once or CHUNK))
     with path.open("rb", 0) as file:
         while count := file.readinto(piece):
             digest.update(piece[:count])

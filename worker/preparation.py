@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from common.artifacts import measure
 from common.dataset import is_name
 from common.job import Job, Pointer
 from common.prompts import training_row
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 VERSION = 1  #: of what is made: a change of how rows are chosen, or written, needs a new one
 PATIENCE_S, STEP_S = 1.0, 0.1  #: small data is there in a moment, and is waited for here
-CHUNK = 1 << 20
 
 Fetch = Callable[[], AbstractContextManager[Path]]
 Made = dict[str, Any]  #: facts of the record: `training`, `questions`, `counts`
@@ -86,7 +85,7 @@ def _data(job: Job, ports: Ports, folder: Path) -> tuple[str, Fetch]:
     if is_name(source):
         return f"hinteval {source}", lambda: nullcontext(ports.datasets.download(source, folder))
     path = ports.datasets.fetch(source, folder)
-    return _sha256(path), lambda: nullcontext(path)
+    return measure(path).sha256, lambda: nullcontext(path)
 
 
 def _key(known: str, spec: JobSpec) -> str:
@@ -94,11 +93,3 @@ def _key(known: str, spec: JobSpec) -> str:
     probe = training_row(spec.finetune.format, "question", "answer", ["hint"])
     dataset = spec.dataset.model_dump(mode="json", exclude={"source"})
     return fingerprint(VERSION, known, dataset, probe)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
