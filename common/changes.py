@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from common.errors import Conflict, HintrelayError, NotFound, UnknownVersion, Unreachable
 from common.job import Job
+from common.paging import pages
 from common.pipeline import CANCEL, Step, rest
 from common.states import JobState
 from common.store import Store
@@ -93,8 +94,7 @@ class Changes:
 
 def _paged(ids: Sequence[str], change: Callable[[Sequence[str]], list[Changed]]) -> list[Changed]:
     found: list[Changed] = []
-    for start in range(0, len(ids), AT_ONCE):
-        page = ids[start : start + AT_ONCE]
+    for page in pages(ids, AT_ONCE):
         try:
             found += change(page)
         except Unreachable as exc:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 
 from common.claims import Claims
 from common.connection import Client, reaching
 from common.drafts import Drafts, Group, NewJob
 from common.errors import Conflict
 from common.overlap import one_ahead
+from common.paging import pages
 from common.records import Clock
 from common.transaction import Transaction
 
@@ -55,7 +56,7 @@ class Creation(Claims):
             return _Sent(batch, Transaction(self.client, self._scripts.create, calls))
 
         with reaching(self.url):
-            for answers in one_ahead(_batches(jobs), lambda batch: (batch, drafts.groups(batch)), send):
+            for answers in one_ahead(pages(jobs, BATCH), lambda batch: (batch, drafts.groups(batch)), send):
                 for job, answer in answers:
                     while answer[0] == "taken":  # two jobs drew the same 8 hex digits
                         ((_, answer),) = send(([job], drafts.groups([job]))).answer()
@@ -85,9 +86,3 @@ def _stored(job: NewJob, word: str, job_id: str) -> Stored:
             hint="use another key, or submit what was submitted before",
         )
     return Stored(job_id, word == "created")
-
-
-def _batches(jobs: Iterable[NewJob]) -> Iterator[list[NewJob]]:
-    left = iter(jobs)
-    while batch := list(islice(left, BATCH)):
-        yield batch

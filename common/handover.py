@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
-from itertools import islice
 from typing import Any, BinaryIO
 
 import orjson
+
+from common.paging import pages
 
 TEXTS = 2000  #: in one JSON value
 
@@ -24,8 +25,7 @@ def get(source: BinaryIO) -> Any:
 
 def put_texts(out: BinaryIO, texts: Iterable[str]) -> None:
     """Many texts, some at a time."""
-    left = iter(texts)
-    while some := list(islice(left, TEXTS)):
+    for some in pages(texts, TEXTS):
         put(out, some)
     put(out, [])
 

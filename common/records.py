@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import product
 from typing import Any
 
 from common.compact import PACKED
@@ -15,6 +15,7 @@ from common.connection import Client, reaching
 from common.errors import Conflict, NotFound, UnknownVersion
 from common.job import LISTED, Batch, Job
 from common.keys import Keys
+from common.paging import pages
 from common.scripts import source
 from common.states import UNFINISHED, JobState
 
@@ -105,7 +106,7 @@ class Records:
 
     def each(self, ids: Iterable[str], fields: Sequence[str] = LISTED) -> Iterator[Job]:
         """As `many`, a thousand at a time: however many there are, no more are held at once."""
-        for page in _pages(ids):
+        for page in pages(ids, READ_AT_ONCE):
             yield from self.many(page, fields)
 
     def whole(self, ids: Iterable[str]) -> list[Job]:
@@ -114,13 +115,13 @@ class Records:
 
     def each_whole(self, ids: Iterable[str]) -> Iterator[Job]:
         """As `whole`, a thousand at a time."""
-        for page in _pages(ids):
+        for page in pages(ids, READ_AT_ONCE):
             records = [dict(zip(row[::2], row[1::2], strict=True)) for row in self._rows(page)]
             yield from self._whole([record for record in records if "state" in record])
 
     def _rows(self, ids: Iterable[str], fields: Sequence[str] = ()) -> list[Any]:
         rows: list[Any] = []
-        for page in _pages(ids):
+        for page in pages(ids, READ_AT_ONCE):
             keys = [Keys.job(job_id) for job_id in page]
             with reaching(self.url):  # EVAL, not EVALSHA: to ask whether the server knows it is a round trip more
                 rows += self.client.eval(source("read"), len(keys), *keys, *fields)
@@ -244,13 +245,6 @@ class Records:
 
     def _now(self) -> int | str:
         return self._clock() if self._clock else ""
-
-
-def _pages(ids: Iterable[str]) -> Iterator[list[str]]:
-    """So many at a time as one answer holds."""
-    left = iter(ids)
-    while page := list(islice(left, READ_AT_ONCE)):
-        yield page
 
 
 def _readable(record: dict[str, str]) -> Job | None:

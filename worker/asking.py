@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from common.dataset import Row, clean
 from common.gates import leaks
+from common.paging import pages
 from worker.ports import Answer, HintModel
 from worker.window import Window
 
@@ -53,8 +53,8 @@ class Hinted:
 
     def __iter__(self) -> Iterator[bytes]:
         yield b'{"name":' + orjson.dumps(self._name) + b',"metadata":{},"instances":{'
-        source, comma = iter(self._asked), b""
-        while some := dict(islice(source, AT_ONCE)):
+        comma = b""
+        for some in map(dict, pages(self._asked, AT_ONCE)):
             answers = self._answers(list(some))
             made = {row_id: self._one(instance, json.loads(answers[row_id])) for row_id, instance in some.items()}
             yield comma + orjson.dumps(made)[1:-1]

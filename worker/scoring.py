@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from common.errors import Permanent
 from common.metrics import Metric, is_judged
+from common.paging import pages
 from worker.evaluation import Item, Judge, Score, Unscorable
 from worker.numbers import Numbers, values_of
 from worker.ports import Ports
@@ -89,8 +90,8 @@ def score(
 
 
 def _chunks(asked: Iterable[tuple[str, Instance]], watch: Watch) -> Iterator[dict[str, Instance]]:
-    done, total, source = 0, sum(1 for _ in asked), iter(asked)
-    while chunk := dict(islice(source, CHUNK)):
+    done, total = 0, sum(1 for _ in asked)
+    for chunk in map(dict, pages(asked, CHUNK)):
         yield chunk
         watch.progress(done, total)
         done += len(chunk)

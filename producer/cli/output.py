@@ -6,13 +6,13 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from unicodedata import category, east_asian_width
 
 import click
 
 from common.collector import resting_collector
+from common.paging import pages
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,8 +64,8 @@ def emit(value: Any, output: str) -> None:
 @resting_collector()
 def emit_all(values: Iterable[Any], output: str) -> None:
     """Many objects: an array, or one object a line. However many there are, a page of them is held at once."""
-    left, before = iter(values), "[\n"
-    while page := list(islice(left, PAGE)):
+    before = "[\n"
+    for page in pages(values, PAGE):
         if output == "json":
             click.echo(before + json_text(page)[2:-2], nl=False)
             before = ",\n"
