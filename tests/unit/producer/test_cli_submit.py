@@ -33,12 +33,14 @@ def test_submit_stores_each_job_and_starts_it(
     assert [job_id for job_id, _ in nudger.sent] == job_store.ids()
 
 
+def stop(*_: object) -> None:
+    """Ctrl-C, just there."""
+    raise KeyboardInterrupt
+
+
 def test_a_submit_that_is_stopped_says_what_is_stored_by_then(
     run: Run, spec_file: Path, job_store: Store, nudger: RecordingNudger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
     monkeypatch.setattr(nudger, "send_many", stop)
     result = run("submit", str(spec_file))
     assert result.exit_code == Exit.INTERRUPTED
@@ -50,9 +52,6 @@ def test_a_submit_that_is_stopped_says_what_is_stored_by_then(
 def test_a_submit_that_is_stopped_before_anything_was_stored_says_so(
     run: Run, spec_file: Path, job_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
     monkeypatch.setattr(job_store, "create", stop)
     result = run("submit", str(spec_file))
     assert result.exit_code == Exit.INTERRUPTED

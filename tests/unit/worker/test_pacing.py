@@ -110,27 +110,26 @@ def test_a_refusal_slows_the_other_processes_too(client: Client, clock: MovableC
     assert caught.value.after_s == 30.0
 
 
-def test_whoever_is_sent_away_comes_back_at_a_time_of_its_own(client: Client, clock: MovableClock) -> None:
-    pace = SharedPace(Scripts(client), NAME, 2.0, now_ms=clock)
+def sent_away(pace: SharedPace, count: int) -> list[float]:
+    """How long each of so many is told to wait, in a pause of 10 s."""
     pace.after(503, {}, 10.0)
     waits = []
-    for _ in range(4):
+    for _ in range(count):
         with pytest.raises(Busy) as caught:
             pace.before()
         waits.append(caught.value.after_s or 0.0)
+    return waits
+
+
+def test_whoever_is_sent_away_comes_back_at_a_time_of_its_own(client: Client, clock: MovableClock) -> None:
+    waits = sent_away(SharedPace(Scripts(client), NAME, 2.0, now_ms=clock), 4)
     assert waits == sorted(waits)
     assert len(set(waits)) == 4
 
 
 def test_whoever_is_sent_away_from_a_long_queue_comes_back_within_minutes(client: Client, clock: MovableClock) -> None:
     """Found by review: the last of 10,000 was told a time hours away, which a faster pace made no sooner."""
-    pace = SharedPace(Scripts(client), NAME, 1.0, now_ms=clock)
-    pace.after(503, {}, 10.0)
-    waits = []
-    for _ in range(1500):
-        with pytest.raises(Busy) as caught:
-            pace.before()
-        waits.append(caught.value.after_s or 0.0)
+    waits = sent_away(SharedPace(Scripts(client), NAME, 1.0, now_ms=clock), 1500)
     assert max(waits) <= 10 + 601
     assert len(set(waits)) > 500, "they are spread over it"
 
