@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 
 from common.errors import Busy
+from common.scripts import source
 from common.states import JobState
 from tests.fakes.parts import make_job
 from tests.fakes.relay import Relay
-from worker.recall import Recall
+from worker.recall import WEIGHTS, Recall
 
 PACE = "5f0c2a91b3d4:platform"
+
+
+def test_priorities_weigh_here_what_they_weigh_in_the_line() -> None:
+    assert "local WEIGHTS = {high = 8, normal = 1, low = 1 / 8}" in source("enter")
+    assert WEIGHTS == {"high": 8, "normal": 1, "low": 1 / 8}
 
 
 class Room:
